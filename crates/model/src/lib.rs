@@ -1,0 +1,60 @@
+//! The nouns of Campanile. Plain data: no clock, no socket, no thread, no serialisation.
+//!
+//! Read this crate first: every other crate is a verb over these types. A type lives here once two
+//! crates below `server` need it, and no sooner.
+
+mod belief;
+mod cause;
+mod check;
+mod hash;
+mod kind;
+mod message;
+mod plan;
+mod result;
+mod secret;
+mod status;
+mod threshold;
+mod time;
+
+pub use belief::{Belief, Look, Standing, ThresholdMemory, Transition};
+pub use cause::{CAUSE_TEXT_BYTES_MAX, Cause, CauseCode, Owner};
+pub use check::{Check, Flapping, Profile};
+pub use hash::stable_hash;
+pub use kind::{
+    Form, Kind, KindId, KindSpec, MeasureSpec, ParamFault, ParamSpec, Params, Unit, Value,
+};
+pub use message::{FromShard, Position, ToShard};
+pub use plan::{Asked, CheckableRef, EngineSettings, Host, Labels, Plan, Service};
+pub use result::{CheckResult, Measure, Reading, RunId, SkipReason};
+pub use secret::Secret;
+pub use status::{StateType, Status, Verdict};
+pub use threshold::{Level, Rule, Test};
+pub use time::{Moment, Offset, Period, SpanOfWeek, TimeZone};
+
+/// Names one checkable (a host or a service, whatever has a state) for the life of the process.
+///
+/// Dense, so shards can use plain arrays: `id % shards` is the shard, `id / shards` the place in
+/// it. A reload keeps the id of every name that stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CheckableId(pub u32);
+
+impl CheckableId {
+    /// The id of place `local` in shard `shard` of `shards`.
+    #[must_use]
+    pub fn at(shard: u32, shards: u32, local: u32) -> Self {
+        debug_assert!(shard < shards, "a shard number is below the number of shards");
+        Self(local * shards + shard)
+    }
+
+    /// The shard that owns it.
+    #[must_use]
+    pub fn shard(self, shards: u32) -> u32 {
+        self.0 % shards
+    }
+
+    /// Its place in the arrays of its shard.
+    #[must_use]
+    pub fn local(self, shards: u32) -> usize {
+        (self.0 / shards) as usize
+    }
+}

@@ -1,0 +1,12 @@
+//! Asks. Everything asynchronous about looking at a target lives here: sockets, deadlines, names.
+//!
+//! A kind of check is one file in `kinds/` over the shared wires of a [`World`]; it sees neither
+//! the engine nor the configuration. To add one, copy a file and add its line to [`CATALOGUE`].
+
+mod kind;
+mod kinds;
+mod world;
+
+pub use kind::{Entry, Kind, Looker, entry};
+pub use kinds::CATALOGUE;
+pub use world::{Ask, Found, Target, Trace, World, WorldSettings};
