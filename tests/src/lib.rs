@@ -1,1 +1,33 @@
-//! tests
+//! What the end-to-end tests stand on: the real binary and real servers, each in a folder and on a
+//! port of its own, ended with the test.
+//!
+//! Nothing here knows a crate of the engine: what a test sees is what an operator sees.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the whole crate is test code; a panic is how a test reports"
+)]
+
+mod engine;
+mod exposition;
+mod history;
+mod netns;
+mod nginx;
+mod page;
+mod process;
+mod prometheus;
+mod sandbox;
+mod snmpd;
+mod wait;
+
+pub use engine::{ENGINE_YAML, Engine};
+pub use exposition::{Believed, Exposition, Series};
+pub use history::Change;
+pub use netns::Netns;
+pub use nginx::{Certificate, Nginx};
+pub use page::Page;
+pub use process::{Running, free_port};
+pub use prometheus::PrometheusServer;
+pub use sandbox::Sandbox;
+pub use snmpd::Snmpd;
+pub use wait::{LIMIT, until};

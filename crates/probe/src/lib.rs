@@ -5,8 +5,14 @@
 
 mod kind;
 mod kinds;
+#[cfg(test)]
+mod live;
+mod raw;
+mod terms;
+mod wires;
 mod world;
 
 pub use kind::{Entry, Kind, Looker, entry};
 pub use kinds::CATALOGUE;
+pub use wires::icmp::{PingCounts, SocketKind, ping_right};
 pub use world::{Ask, Found, Target, Trace, World, WorldSettings};

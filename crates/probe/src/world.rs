@@ -7,6 +7,12 @@ use std::{cell::RefCell, sync::Arc, time::Duration};
 use model::{Cause, Measure, Verdict};
 use tokio::time::Instant;
 
+use crate::wires::{
+    icmp::{PingCounts, Ring},
+    resolve::Resolver,
+    tls::Tls,
+};
+
 /// Whom to ask.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -85,7 +91,14 @@ pub struct WorldSettings {
 
 /// The wires that all looks of one shard share.
 #[derive(Debug)]
-pub struct World {}
+pub struct World {
+    /// Pings.
+    pub(crate) icmp: Ring,
+    /// Names to addresses.
+    pub(crate) resolver: Resolver,
+    /// Whom to trust.
+    pub(crate) tls: Tls,
+}
 
 impl World {
     /// Opens the wires. What cannot be opened (a ping socket without the right to it) is reported
@@ -94,6 +107,12 @@ impl World {
     /// Must be called inside a `LocalSet` or local runtime: the wires read in tasks of their own.
     #[must_use]
     pub fn new(_settings: &WorldSettings) -> Self {
-        Self {}
+        Self { icmp: Ring::default(), resolver: Resolver::new(), tls: Tls::default() }
+    }
+
+    /// What passed through the ping sockets since the world was made.
+    #[must_use]
+    pub fn ping_counts(&self) -> PingCounts {
+        self.icmp.counts()
     }
 }

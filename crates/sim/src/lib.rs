@@ -1,1 +1,5 @@
-//! sim
+//! Seeded worlds that misbehave on purpose.
+
+pub mod dice;
+pub mod reference;
+pub mod target;

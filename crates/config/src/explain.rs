@@ -1,0 +1,410 @@
+//! Where every effective setting of a host or service comes from.
+//!
+//! Built from the draft by the same steps as the plan, so that it cannot tell another story; only
+//! that here the losers are kept too.
+
+use std::fmt;
+
+use model::{Asked, Form, Level};
+use serde_json::{Value as Json, json};
+
+use crate::{
+    diagnostic::Report,
+    draft::{CustomerDraft, HostDraft, Named},
+    engine,
+    fill::Filler,
+    gather::{Gathered, Slot, Written, gather},
+    labels,
+    layers::{Base, Layer, Library, Put, Rank},
+    loaded::Loaded,
+    mask,
+    plan::put_alone,
+    settle::{Settler, spoken},
+    source::{BUILT_IN, View},
+    tree::Shape,
+    words,
+};
+
+/// A value as it was written, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wording {
+    /// The written text; a secret is not shown.
+    pub text: String,
+    /// `built-in`, `defaults`, `template linux`, `customer`, `site`, `host` or `service`.
+    pub layer: String,
+    /// The file, relative to the main file's folder; `None` for what is built in.
+    pub file: Option<String>,
+    /// Line, from 1; 0 for what is built in.
+    pub line: usize,
+    /// Column, from 1; 0 for what is built in.
+    pub column: usize,
+}
+
+/// One setting with what it won against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// `every`, `http.url`, `rtt.warn`, `labels.env`.
+    pub name: String,
+    /// What holds.
+    pub value: Wording,
+    /// What would hold without it, strongest first.
+    pub losers: Vec<Wording>,
+}
+
+/// All settings of one host or service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// `customer/host` or `customer/host/service`.
+    pub name: String,
+    /// In the order of the manual.
+    pub settings: Vec<Setting>,
+}
+
+/// There is nothing of this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// The name that was asked for.
+    pub name: String,
+    /// Names that are near.
+    pub near: Vec<String>,
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no host or service is called {}", crate::quoted(&self.name))?;
+        match self.near.as_slice() {
+            [] => Ok(()),
+            near => write!(f, "; did you mean {}?", near.join(" or ")),
+        }
+    }
+}
+
+impl std::error::Error for Unknown {}
+
+/// Explains the host or service called `name`.
+///
+/// # Errors
+/// If there is none of this name.
+pub fn explain(loaded: &Loaded, name: &str) -> Result<Explanation, Unknown> {
+    let mut report = Report::default();
+    let library = Library::new(&loaded.sources, &loaded.kinds, &loaded.draft, &mut report);
+    let engine = loaded.draft.engine.map(|it| loaded.sources.view(it));
+    let filler = Filler::new(&loaded.folder, &engine::secrets_folder(engine));
+    let mut explainer =
+        Explainer { loaded, library, settler: Settler::new(filler), report, settings: Vec::new() };
+    explainer.find(name)?;
+    Ok(Explanation { name: mask::escape(name), settings: explainer.settings })
+}
+
+struct Explainer<'a> {
+    loaded: &'a Loaded,
+    library: Library<'a>,
+    settler: Settler,
+    /// What is found on the way was reported when the configuration was loaded.
+    report: Report,
+    settings: Vec<Setting>,
+}
+
+impl<'a> Explainer<'a> {
+    fn find(&mut self, name: &str) -> Result<(), Unknown> {
+        let draft = &self.loaded.draft;
+        let mut parts = name.splitn(3, '/');
+        let (customer_name, host_name, service_name) =
+            (parts.next().unwrap_or_default(), parts.next(), parts.next());
+        let unknown = |near: Option<String>| Unknown {
+            name: name.to_owned(),
+            near: near.into_iter().collect(),
+        };
+        let Some(customer) = draft.customer(customer_name) else {
+            let names = draft.customers.iter().map(|it| &*it.name);
+            let near = words::nearest(customer_name, names);
+            let rest = name.strip_prefix(customer_name).unwrap_or_default();
+            return Err(unknown(near.map(|it| format!("{it}{rest}"))));
+        };
+        let Some(host_name) = host_name else { return Err(unknown(None)) };
+        if let (model::Service::NO_HOST, Some(service)) = (host_name, service_name) {
+            let Some(found) = customer.service(service) else {
+                let names = customer.services.iter().map(|it| &*it.name);
+                let near = words::nearest(service, names);
+                return Err(unknown(near.map(|it| format!("{customer_name}/-/{it}"))));
+            };
+            self.service_alone(customer, found);
+            return Ok(());
+        }
+        let Some(host) = customer.host(host_name) else {
+            let near = words::nearest(host_name, customer.hosts.iter().map(|it| &*it.name));
+            let rest = service_name.map(|it| format!("/{it}")).unwrap_or_default();
+            return Err(unknown(near.map(|it| format!("{customer_name}/{it}{rest}"))));
+        };
+        let base = self.library.base(customer, Some(host), &mut self.report);
+        let Some(service) = service_name else {
+            self.host(&base);
+            return Ok(());
+        };
+        let near = self.service(&base, host, service);
+        near.map_err(|near| unknown(near.map(|it| format!("{customer_name}/{host_name}/{it}"))))
+    }
+
+    fn service_alone(&mut self, customer: &CustomerDraft, service: &Named) {
+        let base = self.library.base(customer, None, &mut self.report);
+        if let Some(put) = put_alone(&self.library, &base, service, &mut self.report) {
+            self.check(&put, &service.name, "");
+            self.labels(&put.labelled);
+        }
+    }
+
+    fn service(&mut self, base: &Base, host: &HostDraft, name: &str) -> Result<(), Option<String>> {
+        let puts = self.library.services_of_host(base, host, &mut self.report);
+        let Some(put) = puts.get(name) else {
+            return Err(words::nearest(name, puts.keys().copied()).map(str::to_owned));
+        };
+        self.check(put, name, "");
+        self.labels(&put.labelled);
+        Ok(())
+    }
+
+    fn host(&mut self, base: &Base) {
+        for name in ["address", "behind", "site"] {
+            let written: Vec<(Layer, View<'a>)> = base
+                .layers
+                .iter()
+                .filter_map(|it| Some((*it, self.library.view(it.at).get(name)?)))
+                // The customer's own `site:` is the site, not the name of one.
+                .filter(|(_, view)| !view.is_map())
+                .collect();
+            self.add(name.to_owned(), &written, false);
+        }
+        match self.library.alive(base, &mut self.report) {
+            Some(put) => self.check(&put, "", "alive."),
+            None => {
+                let written: Vec<(Layer, View<'a>)> = base
+                    .layers
+                    .iter()
+                    .filter_map(|it| Some((*it, self.library.view(it.at).get("alive")?)))
+                    .collect();
+                self.add("alive".to_owned(), &written, false);
+            }
+        }
+        self.labels(&base.layers);
+    }
+
+    fn labels(&mut self, layers: &[Layer]) {
+        let filler = &self.settler.filler;
+        let merged = labels::merge(&self.library, filler, layers, &mut self.report);
+        for (name, label) in merged.into_iter().flatten() {
+            self.add(format!("labels.{name}"), &label.written, false);
+        }
+    }
+
+    /// All settings of one check.
+    fn check(&mut self, put: &Put, name: &str, prefix: &str) {
+        let Some(gathered) = gather(&self.library, put, name, &mut self.report) else { return };
+        let asked = self.settler.settle(&gathered, self.library.kinds, &mut self.report);
+        let slots: Vec<Slot> = gathered.slots.keys().copied().collect();
+        let (checks, params): (Vec<Slot>, Vec<Slot>) =
+            slots.into_iter().partition(|it| !matches!(it, Slot::Param(_)));
+        for slot in params.into_iter().chain(checks) {
+            // Nobody reads a clock where there is no period.
+            if slot == Slot::Timezone && gathered.by_hand(Slot::Period).is_none() {
+                continue;
+            }
+            self.slot(&gathered, slot, asked.as_ref(), prefix);
+        }
+    }
+
+    fn slot(&mut self, gathered: &Gathered<'a>, slot: Slot, asked: Option<&Asked>, prefix: &str) {
+        let (name, hidden, is_map) = describe(gathered, slot);
+        let name = format!("{prefix}{name}");
+        let written: Vec<(Layer, View<'a>)> =
+            gathered.all(slot).iter().map(|it: &Written<'a>| (it.layer, it.value)).collect();
+        if is_map {
+            self.map(&name, &written);
+            return;
+        }
+        self.add(name, &written, hidden);
+        let (Some(last), Some(asked)) = (self.settings.last_mut(), asked) else { return };
+        if gathered.by_hand(slot).is_none() {
+            match slot {
+                Slot::Timeout => last.value.text = spoken(asked.check.timeout),
+                Slot::Retry => {
+                    let (attempts, every) = (asked.check.attempts_max, asked.check.retry_every);
+                    last.value.text = format!("{attempts} x {}", spoken(every));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Maps merge name by name, so each name is a setting of its own.
+    fn map(&mut self, name: &str, written: &[(Layer, View<'a>)]) {
+        let mut keys: Vec<&str> = written
+            .iter()
+            .flat_map(|(_, view)| view.pairs())
+            .filter_map(|(key, _)| key.text())
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys {
+            let of_key: Vec<(Layer, View<'a>)> =
+                written.iter().filter_map(|(layer, view)| Some((*layer, view.get(key)?))).collect();
+            let hidden = self.loaded.secrets.has(key);
+            self.add(format!("{name}.{key}"), &of_key, hidden);
+        }
+    }
+
+    /// Adds a setting, unless nobody wrote it.
+    fn add(&mut self, name: String, written: &[(Layer, View<'a>)], hidden: bool) {
+        let mut strongest_first =
+            written.iter().rev().map(|(layer, view)| self.wording(*layer, *view, hidden));
+        let Some(value) = strongest_first.next() else { return };
+        let losers = strongest_first.collect();
+        self.settings.push(Setting { name: mask::escape(&name), value, losers });
+    }
+
+    fn wording(&self, layer: Layer, view: View<'_>, hidden: bool) -> Wording {
+        let text = mask::escape(&mask::hide_userinfo(&self.text(view, hidden)));
+        let layer = match layer.rank {
+            Rank::BuiltIn => "built-in".to_owned(),
+            Rank::Engine => "engine".to_owned(),
+            Rank::Defaults => "defaults".to_owned(),
+            Rank::Template(id) => {
+                format!("template {}", self.loaded.draft.templates[id as usize].name)
+            }
+            Rank::Customer => "customer".to_owned(),
+            Rank::Site => "site".to_owned(),
+            Rank::Host => "host".to_owned(),
+            Rank::Service => "service".to_owned(),
+        };
+        let place = view.place();
+        if place.file == BUILT_IN {
+            return Wording { text, layer, file: None, line: 0, column: 0 };
+        }
+        let source = self.loaded.sources.of(place.file);
+        let (line, column) = source.line_and_column(place.start);
+        Wording { text, layer, file: Some(mask::escape(&source.shown)), line, column }
+    }
+
+    /// A value on one line.
+    fn text(&self, view: View<'_>, hidden: bool) -> String {
+        match view.shape() {
+            Shape::Text(text, _) if hidden && !mask::is_reference(text) => mask::HIDDEN.to_owned(),
+            Shape::Text(text, _) => text.to_owned(),
+            Shape::List(_) => {
+                let items: Vec<String> =
+                    view.items().into_iter().map(|it| self.text(it, hidden)).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Shape::Map(_) => {
+                let pairs: Vec<String> = view
+                    .pairs()
+                    .map(|(key, value)| {
+                        let key = key.text().unwrap_or_default();
+                        let hidden = hidden || self.loaded.secrets.has(key);
+                        format!("{key}: {}", self.text(value, hidden))
+                    })
+                    .collect();
+                format!("{{ {} }}", pairs.join(", "))
+            }
+        }
+    }
+}
+
+/// The name of a setting, whether it is a secret, and whether it merges name by name.
+fn describe(gathered: &Gathered<'_>, slot: Slot) -> (String, bool, bool) {
+    let spec = gathered.spec;
+    let plain = |name: &str| (name.to_owned(), false, false);
+    match slot {
+        Slot::Every => plain("every"),
+        Slot::Timeout => plain("timeout"),
+        Slot::Retry => plain("retry"),
+        Slot::States => plain("states"),
+        Slot::Flapping => plain("flapping"),
+        Slot::FlappingHigh => plain("flapping.high"),
+        Slot::FlappingLow => plain("flapping.low"),
+        Slot::FlappingIgnore => plain("flapping.ignore"),
+        Slot::Period => plain("period"),
+        Slot::Timezone => plain("timezone"),
+        Slot::Param(at) => {
+            let param = &spec.params[usize::from(at)];
+            let name = format!("{}.{}", spec.name, param.name);
+            (name, param.form == Form::Secret, param.form == Form::TextMap)
+        }
+        Slot::Rule(measure, level) => {
+            let measure = spec.measures[usize::from(measure)].name;
+            let level = match level {
+                Level::Warning => "warn",
+                Level::Critical => "crit",
+            };
+            plain(&format!("{measure}.{level}"))
+        }
+    }
+}
+
+impl Wording {
+    fn place(&self) -> String {
+        match &self.file {
+            Some(file) => format!("{file}:{}:{}", self.line, self.column),
+            None => String::new(),
+        }
+    }
+
+    fn json(&self) -> Json {
+        let position = |it: usize| (it > 0).then_some(it);
+        json!({
+            "value": self.text,
+            "layer": self.layer,
+            "file": self.file,
+            "line": position(self.line),
+            "column": position(self.column),
+        })
+    }
+}
+
+impl Explanation {
+    /// A table: the setting, its text, its layer, its place; below it what it won against.
+    #[must_use]
+    pub fn render(&self) -> String {
+        /// Longer texts push their own line out of the table, not all others.
+        const TEXT_CHARS_MAX: usize = 48;
+        let all =
+            || self.settings.iter().flat_map(|it| std::iter::once(&it.value).chain(&it.losers));
+        let chars = |text: &str| text.chars().count();
+        let names = self.settings.iter().map(|it| chars(&it.name)).max().unwrap_or(0);
+        let texts = all().map(|it| chars(&it.text).min(TEXT_CHARS_MAX)).max().unwrap_or(0);
+        let layers = all().map(|it| chars(&it.layer)).max().unwrap_or(0);
+        let mut table = format!("{}\n\n", self.name);
+        let mut line = |name: &str, mark: &str, it: &Wording| {
+            let row = format!(
+                "  {name:names$}  {mark}{:texts$}  {:layers$}  {}",
+                it.text,
+                it.layer,
+                it.place()
+            );
+            table.push_str(row.trim_end());
+            table.push('\n');
+        };
+        for setting in &self.settings {
+            line(&setting.name, "  ", &setting.value);
+            for loser in &setting.losers {
+                line("", "- ", loser);
+            }
+        }
+        table
+    }
+
+    /// The same as JSON.
+    #[must_use]
+    pub fn render_json(&self) -> String {
+        let settings: Vec<Json> = self
+            .settings
+            .iter()
+            .map(|it| {
+                let mut setting = it.value.json();
+                setting["name"] = json!(it.name);
+                setting["overridden"] = it.losers.iter().map(Wording::json).collect();
+                setting
+            })
+            .collect();
+        format!("{:#}", json!({ "name": self.name, "settings": settings }))
+    }
+}

@@ -1,0 +1,106 @@
+//! What an admin writes in one scalar: durations, sizes, thresholds, periods, ranges, names.
+//!
+//! Every function here is pure and total: text in, a value or one [`Fault`] out, whatever the text.
+//! A fault names the bytes that are wrong and, where there is one, the way out, so that the caller
+//! can point at them in the file. Words rather than symbols, and a unit wherever a value has one: a
+//! bare number is refused with a hint, never guessed at.
+
+mod codes;
+mod decimal;
+mod duration;
+mod expand;
+mod name;
+mod nearest;
+mod period;
+mod placeholders;
+mod plain;
+mod quantity;
+mod retry;
+mod scan;
+mod size;
+mod threshold;
+mod zone;
+
+#[cfg(test)]
+mod hostile;
+
+use std::ops::Range;
+
+pub(crate) use codes::codes;
+pub(crate) use duration::duration;
+pub(crate) use expand::expand;
+pub(crate) use name::{NameOf, name};
+pub(crate) use nearest::nearest;
+pub(crate) use period::period;
+pub(crate) use placeholders::{Piece, placeholders};
+pub(crate) use plain::{count, flag};
+pub(crate) use retry::{Retry, retry};
+pub(crate) use size::{bytes, percent};
+pub(crate) use threshold::threshold;
+pub(crate) use zone::time_zone;
+
+/// One mistake in one scalar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// The wrong bytes of the text; empty where something is missing.
+    pub(crate) span: Range<usize>,
+    /// What is wrong, lower case, no full stop.
+    pub(crate) what: String,
+    /// What to write instead.
+    pub(crate) hint: Option<String>,
+}
+
+impl Fault {
+    fn new(span: Range<usize>, what: impl Into<String>) -> Self {
+        Self { span, what: what.into(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds "did you mean …?" if one of `candidates` is near `word`.
+    fn did_you_mean(self, word: &str, candidates: &[&'static str]) -> Self {
+        match nearest(word, candidates.iter().copied()) {
+            Some(found) => self.hint(format!("did you mean `{found}`?")),
+            None => self,
+        }
+    }
+}
+
+/// More characters of a wrong word are not repeated in a message.
+const SHOWN_CHARS_MAX: usize = 40;
+
+/// `text` between back quotes for a message: short, and without control characters.
+fn shown(text: &str) -> String {
+    let mut kept: String =
+        text.chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect();
+    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
+        kept.push('…');
+    }
+    format!("`{}`", kept.replace("\\\"", "\"").replace("\\'", "'"))
+}
+
+/// Draws the faults of `texts` for picture tests: each text, a line of `^` under the span, what is
+/// wrong, and the hint; or the value.
+#[cfg(test)]
+fn picture<T: std::fmt::Debug>(texts: &[&str], read: impl Fn(&str) -> Result<T, Fault>) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    for text in texts {
+        match read(text) {
+            Ok(value) => writeln!(out, "{text:?} is {value:?}").unwrap(),
+            Err(fault) => {
+                let before = text[..fault.span.start].chars().count();
+                let width = text[fault.span.clone()].chars().count().max(1);
+                writeln!(out, "{text}\n{}{} {}", " ".repeat(before), "^".repeat(width), fault.what)
+                    .unwrap();
+                if let Some(hint) = fault.hint {
+                    writeln!(out, "  = {hint}").unwrap();
+                }
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,109 @@
+//! A page fetched over HTTP: just enough of a client for our own pages and Prometheus' API.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::LIMIT;
+
+/// The answer to a request.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The status code.
+    pub code: u16,
+    /// Names in small letters.
+    pub headers: BTreeMap<String, String>,
+    /// What it holds.
+    pub body: String,
+}
+
+impl Page {
+    /// Fetches `path`.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub fn get(at: SocketAddr, path: &str) -> Result<Self> {
+        Self::ask(at, "GET", path)
+    }
+
+    /// Sends a request without a body.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub fn ask(at: SocketAddr, method: &str, path: &str) -> Result<Self> {
+        let mut stream = TcpStream::connect_timeout(&at, LIMIT)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.set_write_timeout(Some(LIMIT))?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Self::parse(&answer)
+    }
+
+    fn parse(answer: &[u8]) -> Result<Self> {
+        let end = answer
+            .windows(4)
+            .position(|it| it == b"\r\n\r\n")
+            .context("the connection was closed before the headers ended")?;
+        let head = std::str::from_utf8(&answer[..end])?;
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap_or_default();
+        let code = status.split(' ').nth(1).context("no status code")?.parse()?;
+        let headers: BTreeMap<String, String> = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect();
+        let rest = &answer[end + 4..];
+        let body = match headers.get("transfer-encoding").map(String::as_str) {
+            Some("chunked") => unchunk(rest)?,
+            _ => whole(rest, headers.get("content-length"))?,
+        };
+        Ok(Self { code, headers, body: String::from_utf8(body)? })
+    }
+}
+
+fn whole(body: &[u8], length: Option<&String>) -> Result<Vec<u8>> {
+    match length {
+        Some(length) if length.parse::<usize>()? != body.len() => {
+            bail!("{} bytes instead of {length}", body.len())
+        }
+        _ => Ok(body.to_vec()),
+    }
+}
+
+fn unchunk(mut rest: &[u8]) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|it| it == b"\r\n").context("a chunk without a size")?;
+        let size = std::str::from_utf8(&rest[..end])?.split(';').next().unwrap_or_default();
+        let size = usize::from_str_radix(size.trim(), 16)?;
+        rest = &rest[end + 2..];
+        if size == 0 {
+            return Ok(body);
+        }
+        body.extend(rest.get(..size).context("a chunk was cut off")?);
+        rest = rest.get(size + 2..).context("a chunk without an end")?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_joined_and_cut_answers_refused() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let page = Page::parse(format!("{head}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n").as_bytes());
+        assert_eq!(page.unwrap().body, "abcde");
+        assert!(Page::parse(format!("{head}3\r\nabc\r\n2\r\nd").as_bytes()).is_err());
+        assert!(Page::parse(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc").is_err());
+        assert!(Page::parse(b"HTTP/1.1 200 OK\r\n").is_err());
+    }
+}
