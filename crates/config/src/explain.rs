@@ -15,12 +15,12 @@ use crate::{
     fill::Filler,
     gather::{Gathered, Slot, Written, gather},
     labels,
-    layers::{Base, Layer, Library, Put, Rank},
+    layers::{Base, Layer, Library, Part, Put, Rank},
     loaded::Loaded,
     mask,
     plan::put_alone,
     settle::{Settler, spoken},
-    source::{BUILT_IN, View},
+    source::{BUILT_IN, Place, View},
     tree::Shape,
     words,
 };
@@ -89,11 +89,18 @@ pub fn explain(loaded: &Loaded, name: &str) -> Result<Explanation, Unknown> {
     let mut report = Report::default();
     let library = Library::new(&loaded.sources, &loaded.kinds, &loaded.draft, &mut report);
     let engine = loaded.draft.engine.map(|it| loaded.sources.view(it));
-    let filler = Filler::new(&loaded.folder, &engine::secrets_folder(engine));
+    let secrets = engine::secrets_folder(engine);
+    let filler = Filler::new(&loaded.folder, &secrets, loaded.secrets.clone());
     let mut explainer =
         Explainer { loaded, library, settler: Settler::new(filler), report, settings: Vec::new() };
     explainer.find(name)?;
     Ok(Explanation { name: mask::escape(name), settings: explainer.settings })
+}
+
+/// The name that was meant, or one that goes on where it ends: `disk` for `disk /data`.
+fn near<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let longer = || names.clone().find(|it| !name.is_empty() && it.starts_with(name));
+    words::nearest(name, names.clone()).or_else(longer)
 }
 
 struct Explainer<'a> {
@@ -116,23 +123,21 @@ impl<'a> Explainer<'a> {
             near: near.into_iter().collect(),
         };
         let Some(customer) = draft.customer(customer_name) else {
-            let names = draft.customers.iter().map(|it| &*it.name);
-            let near = words::nearest(customer_name, names);
+            let near = near(customer_name, draft.customers.iter().map(|it| &*it.name));
             let rest = name.strip_prefix(customer_name).unwrap_or_default();
             return Err(unknown(near.map(|it| format!("{it}{rest}"))));
         };
         let Some(host_name) = host_name else { return Err(unknown(None)) };
         if let (model::Service::NO_HOST, Some(service)) = (host_name, service_name) {
             let Some(found) = customer.service(service) else {
-                let names = customer.services.iter().map(|it| &*it.name);
-                let near = words::nearest(service, names);
+                let near = near(service, customer.services.iter().map(|it| &*it.name));
                 return Err(unknown(near.map(|it| format!("{customer_name}/-/{it}"))));
             };
             self.service_alone(customer, found);
             return Ok(());
         }
         let Some(host) = customer.host(host_name) else {
-            let near = words::nearest(host_name, customer.hosts.iter().map(|it| &*it.name));
+            let near = near(host_name, customer.hosts.iter().map(|it| &*it.name));
             let rest = service_name.map(|it| format!("/{it}")).unwrap_or_default();
             return Err(unknown(near.map(|it| format!("{customer_name}/{it}{rest}"))));
         };
@@ -156,7 +161,7 @@ impl<'a> Explainer<'a> {
     fn service(&mut self, base: &Base, host: &HostDraft, name: &str) -> Result<(), Option<String>> {
         let puts = self.library.services_of_host(base, host, &mut self.report);
         let Some(put) = puts.get(name) else {
-            return Err(words::nearest(name, puts.keys().copied()).map(str::to_owned));
+            return Err(near(name, puts.keys().copied()).map(str::to_owned));
         };
         self.check(put, name, "");
         self.labels(&put.labelled);
@@ -199,6 +204,7 @@ impl<'a> Explainer<'a> {
     /// All settings of one check.
     fn check(&mut self, put: &Put, name: &str, prefix: &str) {
         let Some(gathered) = gather(&self.library, put, name, &mut self.report) else { return };
+        self.kind(&gathered, put, prefix);
         let asked = self.settler.settle(&gathered, self.library.kinds, &mut self.report);
         let slots: Vec<Slot> = gathered.slots.keys().copied().collect();
         let (checks, params): (Vec<Slot>, Vec<Slot>) =
@@ -210,6 +216,14 @@ impl<'a> Explainer<'a> {
             }
             self.slot(&gathered, slot, asked.as_ref(), prefix);
         }
+    }
+
+    /// What is asked, and who says so; without anybody it is the service's own name.
+    fn kind(&mut self, gathered: &Gathered<'a>, put: &Put, prefix: &str) {
+        let own = put.layers.iter().rev().find(|it| it.part == Part::Own).copied();
+        let Some(layer) = gathered.kind_layer.or(own) else { return };
+        let value = self.wording_at(layer, gathered.kind_at, gathered.spec.name.to_owned());
+        self.settings.push(Setting { name: format!("{prefix}kind"), value, losers: Vec::new() });
     }
 
     fn slot(&mut self, gathered: &Gathered<'a>, slot: Slot, asked: Option<&Asked>, prefix: &str) {
@@ -263,6 +277,10 @@ impl<'a> Explainer<'a> {
 
     fn wording(&self, layer: Layer, view: View<'_>, hidden: bool) -> Wording {
         let text = mask::escape(&mask::hide_userinfo(&self.text(view, hidden)));
+        self.wording_at(layer, view.place(), text)
+    }
+
+    fn wording_at(&self, layer: Layer, place: Place, text: String) -> Wording {
         let layer = match layer.rank {
             Rank::BuiltIn => "built-in".to_owned(),
             Rank::Engine => "engine".to_owned(),
@@ -275,7 +293,6 @@ impl<'a> Explainer<'a> {
             Rank::Host => "host".to_owned(),
             Rank::Service => "service".to_owned(),
         };
-        let place = view.place();
         if place.file == BUILT_IN {
             return Wording { text, layer, file: None, line: 0, column: 0 };
         }
@@ -303,7 +320,10 @@ impl<'a> Explainer<'a> {
                         format!("{key}: {}", self.text(value, hidden))
                     })
                     .collect();
-                format!("{{ {} }}", pairs.join(", "))
+                match pairs.as_slice() {
+                    [] => "{}".to_owned(),
+                    pairs => format!("{{ {} }}", pairs.join(", ")),
+                }
             }
         }
     }

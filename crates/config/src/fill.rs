@@ -16,7 +16,9 @@ use crate::{
     code::Code,
     diagnostic::{Diagnostic, Report},
     draft::shape,
-    limits, mask, quoted,
+    limits,
+    mask::{self, SecretNames},
+    quoted,
     source::View,
     words::{self, Piece},
 };
@@ -26,8 +28,7 @@ const SECRET_VARIABLE: &str = "CAMPANILE_SECRET_";
 /// Bits of a file's mode that let others read it.
 const READABLE_BY_OTHERS: u32 = 0o044;
 
-/// A text with its placeholders filled in.
-#[derive(Debug)]
+/// A text with its placeholders filled in. Without `Debug`: it may be a secret.
 pub(crate) enum Filled<'a> {
     /// As it stands in the file.
     Written(&'a str),
@@ -38,11 +39,12 @@ pub(crate) enum Filled<'a> {
 }
 
 /// Where placeholders find what they name.
-#[derive(Debug)]
 pub(crate) struct Filler {
     /// Relative paths of `${file:…}` begin here.
     folder: PathBuf,
     secrets: PathBuf,
+    /// Names of values that are secrets, wherever they come from.
+    pub(crate) names: SecretNames,
     /// By kind of placeholder and name.
     known: Mutex<HashMap<(&'static str, String), Outcome>>,
 }
@@ -50,7 +52,7 @@ pub(crate) struct Filler {
 /// What was fetched, or why it could not be.
 type Outcome = Result<Fetched, String>;
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Fetched {
     text: Arc<str>,
     /// Others on this machine can read it too.
@@ -58,9 +60,9 @@ struct Fetched {
 }
 
 impl Filler {
-    pub(crate) fn new(folder: &Path, secrets: &Path) -> Self {
+    pub(crate) fn new(folder: &Path, secrets: &Path, names: SecretNames) -> Self {
         let secrets = folder.join(secrets);
-        Self { folder: folder.to_owned(), secrets, known: Mutex::default() }
+        Self { folder: folder.to_owned(), secrets, names, known: Mutex::default() }
     }
 
     /// The text of `view`; `None` if it is no text or something it names cannot be read.

@@ -50,6 +50,8 @@ pub(crate) struct Gathered<'a> {
     pub(crate) spec: &'static KindSpec,
     /// Where the kind is named, for mistakes that are about no single parameter.
     pub(crate) kind_at: Place,
+    /// The layer that names it; `None` if only the service's own name does.
+    pub(crate) kind_layer: Option<Layer>,
     pub(crate) slots: BTreeMap<Slot, Vec<Written<'a>>>,
 }
 
@@ -77,9 +79,9 @@ pub(crate) fn gather<'a>(
     name: &str,
     report: &mut Report,
 ) -> Option<Gathered<'a>> {
-    let (kind, kind_at) = find_kind(library, put, name, report)?;
+    let (kind, kind_at, kind_layer) = find_kind(library, put, name, report)?;
     let spec = library.kinds[usize::from(kind.0)].spec;
-    let mut gathered = Gathered { kind, spec, kind_at, slots: BTreeMap::new() };
+    let mut gathered = Gathered { kind, spec, kind_at, kind_layer, slots: BTreeMap::new() };
     let measures: Vec<&str> = spec.measures.iter().map(|it| it.name).collect();
     for (depth, layer) in put.layers.iter().enumerate() {
         let map = library.view(layer.at);
@@ -101,7 +103,7 @@ fn find_kind(
     put: &Put,
     name: &str,
     report: &mut Report,
-) -> Option<(KindId, Place)> {
+) -> Option<(KindId, Place, Option<Layer>)> {
     let mut found = None;
     for layer in put.layers.iter().filter(|it| it.part == Part::Own) {
         let mut first: Option<View<'_>> = None;
@@ -119,10 +121,10 @@ fn find_kind(
                 return None;
             }
             first = Some(key);
-            found = Some((kind, key.place()));
+            found = Some((kind, key.place(), Some(*layer)));
         }
     }
-    if let Some(found) = found.or_else(|| Some((kind_called(library, name)?, put.key))) {
+    if let Some(found) = found.or_else(|| Some((kind_called(library, name)?, put.key, None))) {
         return Some(found);
     }
     no_kind(library, put, name, report);
@@ -200,32 +202,35 @@ struct OwnKeys<'l, 'a> {
 impl OwnKeys<'_, '_> {
     fn check(&self, map: View<'_>, report: &mut Report) {
         let kinds = self.library.kinds;
+        let is_fine = |name: &str| keys::is_fine(name, kinds) || self.measures.contains(&name);
+        if map.pairs().all(|(key, _)| key.text().is_none_or(is_fine)) {
+            return;
+        }
         let others: Vec<&str> = kinds
             .iter()
             .flat_map(|it| it.spec.measures)
             .map(|it| it.name)
-            .filter(|it| !self.measures.contains(it))
+            .filter(|it| !self.measures.contains(it) && !keys::is_of_service(it, kinds))
             .collect();
         for (key, _) in map.pairs() {
-            let Some(name) = key.text().filter(|it| others.contains(it)) else { continue };
-            if keys::is_of_service(name, kinds) {
-                continue;
+            if let Some(name) = key.text().filter(|it| others.contains(it)) {
+                report.add(self.unknown_measure(name, key));
             }
-            let near = words::nearest(name, self.measures.iter().copied());
-            let help = match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("`{}` measures {}", self.spec.name, list(self.measures)),
-            };
-            let what = format!("`{}` does not measure {}", self.spec.name, quoted(name));
-            report.add(
-                Diagnostic::new(Code::UnknownMeasure, what)
-                    .at(key.place())
-                    .label("this belongs to another kind of check")
-                    .help(help),
-            );
         }
         let also: Vec<&str> = self.measures.iter().copied().chain(others).collect();
         keys::check(map, keys::Level::Service, &also, kinds, report);
+    }
+
+    fn unknown_measure(&self, name: &str, key: View<'_>) -> Diagnostic {
+        let help = match words::nearest(name, self.measures.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("`{}` measures {}", self.spec.name, list(self.measures)),
+        };
+        let what = format!("`{}` does not measure {}", self.spec.name, quoted(name));
+        Diagnostic::new(Code::UnknownMeasure, what)
+            .at(key.place())
+            .label("this belongs to another kind of check")
+            .help(help)
     }
 }
 

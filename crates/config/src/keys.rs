@@ -181,3 +181,8 @@ fn wrong_key(key: View<'_>, name: &str, level: Level, also: &[&str], kinds: &[Ki
 pub(crate) fn is_of_service(name: &str, kinds: &[Kind]) -> bool {
     Level::Service.allows(name, kinds) || Level::Service.later().contains(&name)
 }
+
+/// Is it a key of a service that is carried out, whatever the kind?
+pub(crate) fn is_fine(name: &str, kinds: &[Kind]) -> bool {
+    Level::Service.allows(name, kinds)
+}

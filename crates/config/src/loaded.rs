@@ -66,7 +66,8 @@ pub fn load(main_file: &Path, kinds: &[Kind]) -> Loaded {
     let draft = draft::read(&sources, &named, kinds, &mut report);
     let library = Library::new(&sources, kinds, &draft, &mut report);
     let engine = draft.engine.map(|it| sources.view(it));
-    let filler = Filler::new(&folder, &engine::secrets_folder(engine));
+    let secrets = SecretNames::of(kinds);
+    let filler = Filler::new(&folder, &engine::secrets_folder(engine), secrets.clone());
     let revision = revision(&sources);
     let engine = engine::settings(engine, &folder, &filler, revision, &mut report);
     let settler = Settler::new(filler);
@@ -103,7 +104,7 @@ pub fn load(main_file: &Path, kinds: &[Kind]) -> Loaded {
         dropped,
         draft,
         sources,
-        secrets: SecretNames::of(kinds),
+        secrets,
         kinds: kinds.to_vec(),
         folder,
     }

@@ -175,6 +175,11 @@ pub(crate) fn hide_userinfo(text: &str) -> String {
     USERINFO.replace_all(text, format!("//$1:{HIDDEN}@")).into_owned()
 }
 
+/// Does a URL in `text` hold a password?
+pub(crate) fn has_userinfo(text: &str) -> bool {
+    text.contains('@') && USERINFO.is_match(text)
+}
+
 /// Where a URL in `text` holds a password.
 pub(crate) fn userinfo_ranges(text: &str) -> impl Iterator<Item = Range<usize>> {
     USERINFO.captures_iter(text).filter_map(|it| it.get(2).map(|it| it.range()))

@@ -10,6 +10,7 @@ use crate::{
     draft::shape,
     fill::{Filled, Filler},
     gather::{Gathered, Slot, Written},
+    mask,
     settle::{expect_map, not_one_of, read, secret_shown},
     source::View,
     tree::Shape,
@@ -88,10 +89,7 @@ fn single(filler: &Filler, form: Form, view: View<'_>, report: &mut Report) -> O
     };
     match form {
         Form::Text => text(filler, view, report),
-        Form::Secret => match text(filler, view, report)? {
-            Value::Text(text) => Some(Value::Secret(Secret::new(text))),
-            other => Some(other),
-        },
+        Form::Secret => secret(filler, view, report),
         Form::Regex => regex(filler, view, report),
         Form::Flag => read(filler, view, code, report, words::flag).map(Value::Flag),
         Form::Count(low, high) => {
@@ -123,13 +121,28 @@ fn bytes(text: &str) -> Result<i64, Fault> {
     })
 }
 
-/// Any text; a secret as soon as a part of it is one.
+/// Any text; a secret as soon as a part of it is one, a password in a URL too.
 fn text(filler: &Filler, view: View<'_>, report: &mut Report) -> Option<Value> {
-    Some(match filler.fill(view, report)? {
-        Filled::Written(text) => Value::Text(Arc::from(text)),
-        Filled::Fetched(text) => Value::Text(Arc::from(text)),
-        Filled::Secret(text) => Value::Secret(Secret::new(text)),
+    let (text, secret) = match filler.fill(view, report)? {
+        Filled::Written(text) => (text.to_owned(), mask::has_userinfo(text)),
+        Filled::Fetched(text) => {
+            let secret = mask::has_userinfo(&text);
+            (text, secret)
+        }
+        Filled::Secret(text) => (text, true),
+    };
+    Some(match secret {
+        true => Value::Secret(Secret::new(text)),
+        false => Value::Text(Arc::from(text)),
     })
+}
+
+/// The same, and always a secret.
+fn secret(filler: &Filler, view: View<'_>, report: &mut Report) -> Option<Value> {
+    match text(filler, view, report)? {
+        Value::Text(text) => Some(Value::Secret(Secret::new(text))),
+        other => Some(other),
+    }
 }
 
 fn regex(filler: &Filler, view: View<'_>, report: &mut Report) -> Option<Value> {
@@ -225,7 +238,8 @@ fn map(filler: &Filler, written: &[Written<'_>], report: &mut Report) -> Option<
         };
         for (key, item) in pairs.pairs() {
             let Some(name) = key.text() else { continue };
-            match text(filler, item, report) {
+            let read = if filler.names.has(name) { secret } else { text };
+            match read(filler, item, report) {
                 Some(value) => drop(merged.insert(Arc::from(name), value)),
                 None => whole = false,
             }

@@ -22,7 +22,6 @@ use crate::{
 };
 
 /// What is needed to read values: where placeholders come from, and what was seen before.
-#[derive(Debug)]
 pub(crate) struct Settler {
     pub(crate) filler: Filler,
     pub(crate) interner: Interner,
@@ -355,8 +354,8 @@ pub(crate) fn not_one_of(text: &str, known: &[&str]) -> Fault {
 fn threshold_code(view: View<'_>, unit: Unit) -> Code {
     const UNITS: [Unit; 4] = [Unit::Seconds, Unit::Percent, Unit::Bytes, Unit::Number];
     let text = view.text().unwrap_or_default();
-    let other = UNITS.iter().any(|it| *it != unit && words::threshold(text, *it).is_ok());
-    match other && words::threshold(text, unit).is_err() {
+    let fits = |unit: Unit| words::threshold(text, unit).is_ok();
+    match !fits(unit) && UNITS.into_iter().any(fits) {
         true => Code::WrongUnit,
         false => Code::Value,
     }

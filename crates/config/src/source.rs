@@ -63,7 +63,7 @@ pub(crate) struct At {
 }
 
 /// One file.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Source {
     /// As it is shown: relative to the folder of the main file.
     pub(crate) shown: String,
@@ -74,6 +74,13 @@ pub(crate) struct Source {
     /// None if it could not be read or its structure is broken.
     pub(crate) tree: Option<Tree>,
     lines: OnceLock<Vec<u32>>,
+}
+
+impl std::fmt::Debug for Source {
+    /// Never the text: it may hold passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({} bytes)", self.shown, self.text.len())
+    }
 }
 
 impl Source {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The tree of one file.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     kids: Vec<u32>,

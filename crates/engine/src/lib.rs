@@ -1,1 +1,20 @@
-//! engine
+//! Decides, never does.
+//!
+//! A [`Shard`] owns the timetable and the beliefs of its checkables, the [`Desk`] what goes across
+//! hosts. Both are plain state machines: a driver tells them what happened and what time it is,
+//! and carries out the effects that they put into its buffer. An effect cannot fail here; whatever
+//! goes wrong with it comes back later as an input. No clock, no socket, no thread, no randomness:
+//! so the simulator drives the very code that runs in production.
+
+pub mod belief;
+mod desk;
+mod history;
+mod judge;
+mod shard;
+mod slot;
+mod wheel;
+
+pub use desk::Desk;
+pub use judge::judge;
+pub use shard::{Effect, Input, Limits, Shard, View};
+pub use slot::Spec;

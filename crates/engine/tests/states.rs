@@ -78,9 +78,7 @@ impl Twin {
             Event::Found(status) => {
                 belief::observe(&mut self.belief, &subject, self.now, status, None)
             }
-            Event::ParentsUp(_) => {
-                belief::parents_changed(&mut self.belief, &subject, self.now)
-            }
+            Event::ParentsUp(_) => belief::parents_changed(&mut self.belief, &subject, self.now),
             _ => None,
         }
     }
@@ -218,18 +216,15 @@ fn nothing_is_known_before_the_first_result() {
     }
 }
 
-/// Random rules. A host's `ignore` names its own statuses; Icinga alone judges hosts by the
-/// statuses of services.
+/// Random rules. What `ignore` names are a host's own statuses, also where their changes are
+/// counted by those of services.
 fn any_rules() -> impl Strategy<Value = Rules> {
     let profile = prop::sample::select(PROFILES.to_vec());
     let thresholds = (0..=10_000_u16, 0..=10_000_u16);
     let ignored = prop_oneof![3 => Just(0_u8), 1 => any::<u8>()];
     (profile, any::<bool>(), 1..=10_u8, any::<bool>(), thresholds, ignored).prop_map(
         |(profile, of_host, attempts_max, judged, (one, other), ignored)| {
-            let own = match of_host && profile != Profile::Icinga {
-                true => 0b111_0000,
-                false => 0b1111,
-            };
+            let own = if of_host { 0b111_0000 } else { 0b1111 };
             let flapping = Flapping {
                 judged,
                 high_centipercent: one.max(other),

@@ -27,6 +27,15 @@ pub enum FromShard {
         /// When it failed; the answer must be newer.
         at: Moment,
     },
+    /// A look that [`ToShard::CheckNow`] asked for has ended.
+    Looked {
+        /// At what.
+        checkable: CheckableId,
+        /// When the look began.
+        at: Moment,
+        /// Is it fine, as far as is believed now, soft news included?
+        up: bool,
+    },
 }
 
 /// From the desk to a shard.

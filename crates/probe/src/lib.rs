@@ -15,4 +15,5 @@ mod world;
 pub use kind::{Entry, Kind, Looker, entry};
 pub use kinds::CATALOGUE;
 pub use wires::icmp::{PingCounts, SocketKind, ping_right};
+pub use wires::snmp::SnmpCounts;
 pub use world::{Ask, Found, Target, Trace, World, WorldSettings};

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::wires::{
     icmp::{PingCounts, Ring},
     resolve::Resolver,
+    snmp::{SnmpCounts, SnmpWire},
     tls::Tls,
 };
 
@@ -96,6 +97,8 @@ pub struct World {
     pub(crate) icmp: Ring,
     /// Names to addresses.
     pub(crate) resolver: Resolver,
+    /// SNMP agents.
+    pub(crate) snmp: SnmpWire,
     /// Whom to trust.
     pub(crate) tls: Tls,
 }
@@ -107,12 +110,23 @@ impl World {
     /// Must be called inside a `LocalSet` or local runtime: the wires read in tasks of their own.
     #[must_use]
     pub fn new(_settings: &WorldSettings) -> Self {
-        Self { icmp: Ring::default(), resolver: Resolver::new(), tls: Tls::default() }
+        Self {
+            icmp: Ring::default(),
+            resolver: Resolver::new(),
+            snmp: SnmpWire::new(),
+            tls: Tls::default(),
+        }
     }
 
     /// What passed through the ping sockets since the world was made.
     #[must_use]
     pub fn ping_counts(&self) -> PingCounts {
         self.icmp.counts()
+    }
+
+    /// What passed through the SNMP sockets since the world was made.
+    #[must_use]
+    pub fn snmp_counts(&self) -> SnmpCounts {
+        self.snmp.counts()
     }
 }

@@ -64,7 +64,8 @@ impl Remedy {
             return Self::Refuse;
         };
         match code & 0xff {
-            ffi::SQLITE_IOERR => Self::Reopen,
+            // The last two mean that the connection is in a state it should never be in.
+            ffi::SQLITE_IOERR | ffi::SQLITE_ERROR | ffi::SQLITE_MISUSE => Self::Reopen,
             ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Self::Despair,
             ffi::SQLITE_CONSTRAINT | ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH | ffi::SQLITE_RANGE => {
                 Self::Refuse

@@ -42,7 +42,8 @@ async fn scripted(
             let head = faults::read_request(&mut stream).await;
             let answer = script(&head);
             kept.borrow_mut().push(head);
-            if stream.write_all(answer.as_bytes()).await.is_ok() && stream.shutdown().await.is_ok() {
+            if stream.write_all(answer.as_bytes()).await.is_ok() && stream.shutdown().await.is_ok()
+            {
                 faults::wait_for_close(&mut stream).await;
             }
         }
@@ -178,11 +179,11 @@ fn who_may_not_enter_is_told_so() {
         let as_user = |password: &str| {
             let password = Value::Secret(Secret::new(password));
             let expect = Value::List(vec![Value::Number(404)]);
-            get(address, "/members", [
-                ("user", text("anna")),
-                ("password", password),
-                ("expect", expect),
-            ])
+            get(
+                address,
+                "/members",
+                [("user", text("anna")), ("password", password), ("expect", expect)],
+            )
         };
         // Past the door there is nothing, and that is how we know that we are past it.
         assert_fine(&look("http", &as_user("open sesame")).await);
@@ -255,7 +256,8 @@ fn tls_chooses_the_version() {
         let found = look("http", &https(3, "2", "HTTP/1.1")).await;
         assert_eq!(why(&found), "mismatch: the server does not speak HTTP/2");
         // Without TLS, HTTP/2 is spoken only when it is asked for by name.
-        let plain = get(at(nginx.ports[2]), "/", [("version", text("2")), ("body", text("HTTP/2.0"))]);
+        let plain =
+            get(at(nginx.ports[2]), "/", [("version", text("2")), ("body", text("HTTP/2.0"))]);
         assert_fine(&look("http", &plain).await);
         let found = look("http", &get(at(nginx.ports[0]), "/", [("version", text("2"))])).await;
         assert_eq!(code(&found), CauseCode::Malformed, "{}", why(&found));
@@ -295,7 +297,8 @@ fn redirects_end() {
         assert_eq!(heads.borrow().len(), 4);
         // Two pages that lead to each other.
         let (address, heads) =
-            scripted(|head| redirect(302, if head.starts_with("GET /a ") { "b" } else { "a" })).await;
+            scripted(|head| redirect(302, if head.starts_with("GET /a ") { "b" } else { "a" }))
+                .await;
         let found = look("http", &get(address, "/a", [])).await;
         assert_eq!(why(&found), "redirects: in a circle after 2 redirects");
         assert_eq!(heads.borrow().len(), 2);
@@ -376,14 +379,21 @@ fn each_way_of_not_answering_has_its_cause() {
             (faults::reset().await, CauseCode::Reset),
             (faults::answer("").await, CauseCode::Closed),
             (faults::answer("HTTP/1.1 200 OK\r\ncontent-le").await, CauseCode::Closed),
-            (faults::answer("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf").await, CauseCode::Closed),
             (
-                faults::answer("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nha").await,
+                faults::answer("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf").await,
+                CauseCode::Closed,
+            ),
+            (
+                faults::answer("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nha")
+                    .await,
                 CauseCode::Closed,
             ),
             (faults::answer("SSH-2.0-OpenSSH_9.2\r\n").await, CauseCode::Malformed),
             (faults::answer("HTTP/1.1 2000 OK\r\n\r\n").await, CauseCode::Malformed),
-            (faults::answer("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n").await, CauseCode::Malformed),
+            (
+                faults::answer("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n").await,
+                CauseCode::Malformed,
+            ),
         ] {
             let found = look("http", &get(address, "/", [])).await;
             assert_eq!(code(&found), expected, "{}", why(&found));
@@ -482,10 +492,7 @@ fn a_small_answer_that_would_unfold_is_left_folded() {
         assert_fine(&found);
         assert_eq!(number("http", &found, "size"), Some(8.0));
         let found = look("http", &get(address, "/", [("body", text("a"))])).await;
-        assert_eq!(
-            why(&found),
-            "mismatch: the body is compressed, which was not asked for",
-        );
+        assert_eq!(why(&found), "mismatch: the body is compressed, which was not asked for",);
     });
 }
 
@@ -508,7 +515,10 @@ fn http2_has_the_same_causes() {
             // A reset of the one stream.
             (faults::answer(begin(b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x02")).await, CauseCode::Reset),
             // An answer without a status.
-            (faults::answer(begin(b"\0\0\x05\x01\x05\0\0\0\x01\0\x01a\x01b")).await, CauseCode::Malformed),
+            (
+                faults::answer(begin(b"\0\0\x05\x01\x05\0\0\0\x01\0\x01a\x01b")).await,
+                CauseCode::Malformed,
+            ),
         ] {
             let found = look_within("http", &get(address, "/", version()), super::PATIENCE).await;
             assert_eq!(code(&found), expected, "{}", why(&found));
@@ -518,7 +528,8 @@ fn http2_has_the_same_causes() {
         assert_eq!(code(&found), CauseCode::Timeout);
         for (first, again) in [(SETTINGS, PING), (HEADERS, CONTINUATION)] {
             let address = faults::serve(move |mut stream| async move {
-                if stream.write_all(SETTINGS).await.is_ok() && stream.write_all(first).await.is_ok() {
+                if stream.write_all(SETTINGS).await.is_ok() && stream.write_all(first).await.is_ok()
+                {
                     faults::read_some(&mut stream).await;
                     while stream.write_all(again).await.is_ok() {}
                 }
@@ -538,7 +549,21 @@ fn http2_has_the_same_causes() {
 #[test]
 fn mistakes_in_parameters_are_all_named() {
     expect!["url: is missing"].assert_eq(&mistakes("http", &params([])));
-    expect![[r#""#]].assert_eq(&mistakes(
+    expect![[r#"
+        body_max: is out of range
+        url: `ftp` is not of HTTP
+        url: holds a user or a password
+        method: GET has no body
+        headers: `bad name` is no name of a header
+        headers: `content-length` is set by the check itself
+        headers: the value of `x` has odd characters
+        password: is missing
+        expect: `2x` is no status code
+        body_regex: regex parse error:
+            (
+            ^
+        error: unclosed group
+        json: `a..b` is no path to a value"#]].assert_eq(&mistakes(
         "http",
         &params([
             ("url", text("ftp://anna:x@a.example/")),
@@ -552,7 +577,10 @@ fn mistakes_in_parameters_are_all_named() {
             ("body_max", Value::Number(1 << 40)),
         ]),
     ));
-    expect![[r#""#]].assert_eq(&mistakes(
+    expect![[r#"
+        url: is no URL: relative URL without a base
+        bearer: stands beside a header `authorization`
+        method: the answer to HEAD has no body to judge"#]].assert_eq(&mistakes(
         "http",
         &params([
             ("url", text("www.example")),
@@ -568,7 +596,7 @@ fn mistakes_in_parameters_are_all_named() {
         ("user", text("a")),
         ("password", text("b")),
     ]);
-    expect![[r#""#]].assert_eq(&mistakes("http", &both));
+    expect!["bearer: stands beside `user`"].assert_eq(&mistakes("http", &both));
     let colon = params([("url", text("/")), ("user", text("a:b")), ("password", text("b"))]);
-    expect![[r#""#]].assert_eq(&mistakes("http", &colon));
+    expect!["user: has a colon in it"].assert_eq(&mistakes("http", &colon));
 }

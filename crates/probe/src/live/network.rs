@@ -14,7 +14,8 @@ pub(super) fn alone(name: &str, setup: &str, body: impl FnOnce()) {
     if env::var_os(INSIDE).is_some() {
         return body();
     }
-    let script = format!("set -e\nip link set lo up\n{setup}\nexec \"$0\" --exact {name} --nocapture");
+    let script =
+        format!("set -e\nip link set lo up\n{setup}\nexec \"$0\" --exact {name} --nocapture");
     let output = Command::new("unshare")
         .args(["--net", "--mount", "--fork", "--kill-child", "/bin/sh", "-c", &script])
         .arg(env::current_exe().unwrap())

@@ -50,7 +50,7 @@ impl Nginx {
         let folder = TempDir::new().unwrap();
         let root = folder.path().display();
         let mut text = format!(
-            "daemon off; master_process off; pid {root}/pid; error_log stderr;
+            "daemon off; user root; worker_processes 1; pid {root}/pid; error_log stderr;
              events {{ worker_connections 64; }}
              http {{ access_log off; default_type text/plain; root {root};
              client_body_temp_path {root}/a; proxy_temp_path {root}/b;
@@ -59,6 +59,7 @@ impl Nginx {
         let (mut listeners, mut ports, mut inherited) = (Vec::new(), Vec::new(), String::new());
         for Server { listen, block } in servers {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
             SockRef::from(&listener).set_cloexec(false).unwrap();
             let port = listener.local_addr().unwrap().port();
             writeln!(text, "server {{ listen 127.0.0.1:{port} {listen}; {block} }}").unwrap();
@@ -89,9 +90,9 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // It may have ended by itself, with its reason on the test's own error output.
-        if self.process.kill().is_ok() {
-            self.process.wait().unwrap();
-        }
+        // A signal that it can act on: killed, it would leave its worker behind.
+        let pid = self.process.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().expect("procps is installed");
+        self.process.wait().expect("nginx is a child of ours");
     }
 }

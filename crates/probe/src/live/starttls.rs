@@ -18,10 +18,8 @@ const SMTP: Script = &[
     (b"250-mx.example\r\n250-PIPELINING\r\n250-starttls\r\n250 HELP\r\n", b"STARTTLS\r\n"),
     (b"220 go ahead\r\n", b""),
 ];
-const IMAP: Script = &[
-    (b"* OK ready\r\n", b"a1 STARTTLS\r\n"),
-    (b"* CAPABILITY IMAP4rev1\r\na1 OK begin\r\n", b""),
-];
+const IMAP: Script =
+    &[(b"* OK ready\r\n", b"a1 STARTTLS\r\n"), (b"* CAPABILITY IMAP4rev1\r\na1 OK begin\r\n", b"")];
 const POP3: Script = &[(b"+OK ready\r\n", b"STLS\r\n"), (b"+OK begin\r\n", b"")];
 const FTP: Script =
     &[(b"220-Hello\r\nno code here\r\n220 ready\r\n", b"AUTH TLS\r\n"), (b"234 begin\r\n", b"")];
@@ -121,8 +119,14 @@ fn nonsense_is_not_a_refusal() {
         ("ldap", &[(b"", b"\x30"), (b"\x30\x84\xff\xff\xff\xff", b"")]),
         ("ldap", &[(b"", b"\x30"), (b"\x30\x03\x02\x01\x02", b"")]),
         // A word that somebody put in before the encryption.
-        ("smtp", &[(b"220 a\r\n", b"EHLO campanile.invalid\r\n"),
-            (b"250 STARTTLS\r\n", b"STARTTLS\r\n"), (b"220 go\r\n250 trust me\r\n", b"")]),
+        (
+            "smtp",
+            &[
+                (b"220 a\r\n", b"EHLO campanile.invalid\r\n"),
+                (b"250 STARTTLS\r\n", b"STARTTLS\r\n"),
+                (b"220 go\r\n250 trust me\r\n", b""),
+            ],
+        ),
         ("postgres", &[(b"", &[0, 0, 0, 8]), (b"SR", b"")]),
     ];
     locally(async {

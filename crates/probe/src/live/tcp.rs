@@ -6,7 +6,9 @@ use expect_test::expect;
 use model::{CauseCode, Form, Params, Value, Verdict};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{HASTE, assert_fine, code, faults, look, look_within, mistakes, network, number, params};
+use super::{
+    HASTE, assert_fine, code, faults, look, look_within, mistakes, network, number, params,
+};
 use super::{locally, text, why};
 
 fn port(port: u16) -> (&'static str, Value) {
@@ -116,8 +118,7 @@ fn the_expected_answer_is_fine_however_it_comes() {
         assert_fine(&found);
         assert_eq!(number("tcp", &found, "bytes_failed"), Some(0.0));
         assert!(number("tcp", &found, "answer").is_some());
-        let pattern =
-            params([port(address.port()), ("expect_regex", text(r"(?m)^220 r\w+\r$"))]);
+        let pattern = params([port(address.port()), ("expect_regex", text(r"(?m)^220 r\w+\r$"))]);
         let found = look("tcp", &pattern).await;
         assert_fine(&found);
         assert_eq!(number("tcp", &found, "regex_failed"), Some(0.0));
@@ -169,8 +170,11 @@ fn an_answer_without_end_is_too_large() {
         })
         .await;
         for (param, value) in [("expect", "b"), ("expect_regex", "b$")] {
-            let params =
-                params([port(address.port()), (param, text(value)), ("read_max", Value::Number(5000))]);
+            let params = params([
+                port(address.port()),
+                (param, text(value)),
+                ("read_max", Value::Number(5000)),
+            ]);
             assert_eq!(code(&look("tcp", &params).await), CauseCode::TooLarge);
         }
     });
@@ -201,22 +205,26 @@ fn a_pattern_in_a_dribble_is_still_found_at_the_end() {
 #[test]
 fn a_way_of_our_own_that_is_missing_makes_blind() {
     let name = "live::tcp::a_way_of_our_own_that_is_missing_makes_blind";
-    network::alone(name, "ip route add unreachable 192.0.2.0/24\nip route add prohibit 192.0.3.0/24", || {
-        locally(async {
-            let to = |address: &str| params([port(9), ("address", text(address))]);
-            for (address, expected) in [
-                ("198.51.100.1", CauseCode::NoRoute),
-                ("2001:db8::1", CauseCode::NoRoute),
-                ("192.0.3.1", CauseCode::NoRight),
-            ] {
-                let found = look("tcp", &to(address)).await;
-                assert_eq!(code(&found), expected, "{address}");
-                assert!(matches!(found.verdict, Verdict::Blind { .. }));
-            }
-            let found = look("tcp", &to("192.0.2.1")).await;
-            assert_eq!(code(&found), CauseCode::Unreachable);
-        });
-    });
+    network::alone(
+        name,
+        "ip route add unreachable 192.0.2.0/24\nip route add prohibit 192.0.3.0/24",
+        || {
+            locally(async {
+                let to = |address: &str| params([port(9), ("address", text(address))]);
+                for (address, expected) in [
+                    ("198.51.100.1", CauseCode::NoRoute),
+                    ("2001:db8::1", CauseCode::NoRoute),
+                    ("192.0.3.1", CauseCode::NoRight),
+                ] {
+                    let found = look("tcp", &to(address)).await;
+                    assert_eq!(code(&found), expected, "{address}");
+                    assert!(matches!(found.verdict, Verdict::Blind { .. }));
+                }
+                let found = look("tcp", &to("192.0.2.1")).await;
+                assert_eq!(code(&found), CauseCode::Unreachable);
+            });
+        },
+    );
 }
 
 /// A router next door that knows no way further on, or lets nobody through.
@@ -337,8 +345,8 @@ fn mistakes_in_parameters_are_all_named() {
         &params([("port", text("70000")), ("send", text(r"\q")), ("expect", text("\\"))]),
     ));
     expect![[r#"
-        tls: `starttls` leads to TLS
-        port: names a host, and so does `address`"#]]
+        port: names a host, and so does `address`
+        tls: `starttls` leads to TLS"#]]
     .assert_eq(&mistakes(
         "tcp",
         &params([
@@ -363,8 +371,8 @@ fn mistakes_in_parameters_are_all_named() {
         ]),
     ));
     expect![[r#"
-        expect_regex: stands beside `expect`
-        send: has a `\x` without two digits"#]]
+        send: has a `\x` without two digits
+        expect_regex: stands beside `expect`"#]]
     .assert_eq(&mistakes(
         "tcp",
         &params([

@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn what_identifies_the_admin_is_sensitive() {
-        let pairs = [("x-token", Value::Secret(model::Secret::new("t"))), ("x", Value::Text("t".into()))];
+        let pairs =
+            [("x-token", Value::Secret(model::Secret::new("t"))), ("x", Value::Text("t".into()))];
         let pairs = pairs.map(|(name, value)| (name.into(), value)).to_vec();
         let params = Params([("headers", Value::Map(pairs))].into());
         let headers = written_headers(&params, &mut Vec::new());

@@ -12,6 +12,7 @@ pub(crate) mod http;
 pub(crate) mod icmp;
 pub(crate) mod redirect;
 pub(crate) mod resolve;
+pub(crate) mod snmp;
 pub(crate) mod starttls;
 pub(crate) mod stream;
 pub(crate) mod tls;

@@ -12,7 +12,7 @@
 use std::{
     cell::{Cell, RefCell},
     fs::{self, File},
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
     rc::Rc,
     time::{Duration, SystemTime},
@@ -85,6 +85,14 @@ impl Family {
             Self::Any => "IP",
             Self::V4 => "IPv4",
             Self::V6 => "IPv6",
+        }
+    }
+
+    /// This machine.
+    fn loopback(self) -> IpAddr {
+        match self {
+            Self::Any | Self::V4 => Ipv4Addr::LOCALHOST.into(),
+            Self::V6 => Ipv6Addr::LOCALHOST.into(),
         }
     }
 
@@ -179,6 +187,9 @@ impl Resolver {
         let system = self.system();
         if let Some(address) = system.host(&parsed, family) {
             return Ok(address);
+        }
+        if parsed.is_localhost() {
+            return Ok(family.loopback());
         }
         let dns = system.dns.as_ref().map_err(Clone::clone)?;
         let Ok(permit) = timeout_at(deadline, self.queries.acquire()).await else {
@@ -337,7 +348,7 @@ fn cause(name: &str, family: Family, error: &NetError) -> Cause {
 
 #[cfg(test)]
 mod tests {
-    use std::{io, net::Ipv4Addr, sync::Arc};
+    use std::{io, sync::Arc};
 
     use hickory_resolver::config::{ConnectionConfig, NameServerConfig};
     use tokio::{net::UdpSocket, task::LocalSet};
@@ -523,8 +534,7 @@ mod tests {
 
     #[tokio::test]
     async fn localhost_needs_no_name_server() {
-        // Nobody listens on port 9; the hosts file is empty.
-        let resolver = resolver(9, "");
+        let resolver = resolver_over(Path::new("/nonexistent"));
         let found = resolver.resolve("localhost", Family::V4, soon()).await.unwrap();
         assert_eq!(found.address, address("127.0.0.1"));
         let found = resolver.resolve("localhost", Family::V6, soon()).await.unwrap();

@@ -210,7 +210,7 @@ impl Story {
         let is_ignored = |it: Status| self.rules.flapping.ignored & (1 << it.number()) != 0;
         match self.rules.profile {
             Profile::Icinga => {
-                let ignored = is_ignored(raw);
+                let ignored = is_ignored(status);
                 self.changes.push(!ignored && raw != self.last_recorded);
                 if !ignored {
                     self.last_recorded = raw;

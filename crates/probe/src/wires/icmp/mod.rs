@@ -219,9 +219,11 @@ impl Ring {
         let mut flight = Flight { port: &port, keys: Vec::with_capacity(shot.packets.into()) };
         let mut timer = pin!(sleep_until(shot.deadline));
         for number in 0..shot.packets {
-            let due_at = started + shot.gap * u32::from(number);
-            timer.as_mut().reset(due_at.min(shot.deadline));
-            volley.wait(timer.as_mut(), Volley::is_stuck).await;
+            if number > 0 {
+                let due_at = started + shot.gap * u32::from(number);
+                timer.as_mut().reset(due_at.min(shot.deadline));
+                volley.wait(timer.as_mut(), Volley::is_stuck).await;
+            }
             if volley.is_stuck() {
                 break;
             }

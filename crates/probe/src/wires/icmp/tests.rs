@@ -263,6 +263,44 @@ fn silence_is_told_from_an_obstacle() {
 }
 
 #[test]
+fn the_network_of_ipv6_is_heard_too() {
+    let prepare = || {
+        with_black_hole();
+        ip("addr add fd00:9::1/64 dev near nodad");
+        ip("neigh add fd00:9::2 lladdr 02:00:00:00:00:01 dev near");
+        sysctl("ipv6/neigh/near/mcast_solicit", "1");
+        sysctl("ipv6/neigh/near/retrans_time_ms", "20");
+    };
+    run_in_network(prepare, || async {
+        let ring = Ring::default();
+        let echoes = ring.ping(&shot("fd00:9::3", 2, PATIENT)).await.unwrap();
+        for packet in &echoes.progress.packets {
+            let Packet::Unreachable(cause) = packet else { panic!("{echoes:?}") };
+            assert_eq!(&*cause.text, "fd00:9::3: host unreachable, says fd00:9::1");
+        }
+        let echoes = ring.ping(&shot("fd00:9::2", 2, IMPATIENT)).await.unwrap();
+        assert_eq!(echoes.progress.packets, [Packet::Sent, Packet::Sent]);
+    });
+}
+
+#[test]
+fn errors_are_put_into_words() {
+    let [v4, v6] = ["192.0.2.1", "2001:db8::1"].map(|it| it.parse::<IpAddr>().unwrap());
+    let number = libc::EHOSTUNREACH;
+    let words = |target, message, offender: Option<IpAddr>| {
+        said(target, &NetworkError { number, message: Some(message), offender })
+    };
+    assert_eq!(
+        words(v4, (11, 0), Some(v4)),
+        "192.0.2.1: hop limit exceeded on the way, says 192.0.2.1"
+    );
+    assert_eq!(words(v6, (3, 0), None), "2001:db8::1: hop limit exceeded on the way");
+    assert_eq!(words(v4, (3, 13), None), "192.0.2.1: prohibited by a filter");
+    assert_eq!(words(v6, (1, 1), None), "2001:db8::1: prohibited by a filter");
+    assert_eq!(words(v4, (3, 77), None), "192.0.2.1: undeliverable (type 3, code 77)");
+}
+
+#[test]
 fn what_our_own_machine_refuses_is_ours() {
     let prepare = || {
         ip("route add unreachable 10.1.0.0/24");

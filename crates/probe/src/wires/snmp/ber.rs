@@ -204,7 +204,7 @@ impl Writer {
         let bytes = number.to_be_bytes();
         // A leading byte that only repeats the sign is left out.
         let mut digits = bytes.as_slice();
-        while let [0x00, 0..=0x7f, ..] | [0xff, 0x80.., ..] = digits {
+        while let [0x00, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..] = digits {
             digits = &digits[1..];
         }
         self.bytes(INTEGER, digits);

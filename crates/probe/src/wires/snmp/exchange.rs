@@ -91,7 +91,7 @@ pub(super) fn overflow() -> Cause {
 /// The cause behind what the network said.
 pub(super) fn undeliverable(target: SocketAddr, error: NetworkError) -> Cause {
     let said = std::io::Error::from_raw_os_error(error.number);
-    if error.local {
+    if error.message.is_none() {
         return unsent(target, &said);
     }
     let by = error.offender.map(|it| format!(", says {it}")).unwrap_or_default();

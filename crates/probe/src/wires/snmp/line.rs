@@ -242,7 +242,8 @@ impl Line {
     /// # Errors
     /// Causes of our own: no descriptor, no buffer, no such address family.
     pub(super) fn open(v6: bool) -> Result<Self, Cause> {
-        let socket = open(v6).map_err(|error| errno::cause_of("opening the SNMP socket", &error))?;
+        let socket =
+            open(v6).map_err(|error| errno::cause_of("opening the SNMP socket", &error))?;
         let table = Table {
             waiting: HashMap::new(),
             sources: HashMap::new(),
@@ -453,9 +454,10 @@ impl Line {
         // Some routers quote so little that the request cannot be known; its look times out.
         let Ok(identity) = identify(quoted) else { return };
         let mut table = self.table();
-        let is_ours = table.waiting.get(&identity.id()).is_some_and(|it| {
-            it.target.0 == address.to_canonical() && it.proof.is_in(identity)
-        });
+        let is_ours = table
+            .waiting
+            .get(&identity.id())
+            .is_some_and(|it| it.target.0 == address.to_canonical() && it.proof.is_in(identity));
         if is_ours {
             self.hand_over(&mut table, identity.id(), Heard::Undeliverable(error));
         }
@@ -478,8 +480,7 @@ fn open(v6: bool) -> io::Result<UdpSocket> {
         socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES as usize)?;
     }
     raw::tell_errors(socket.as_fd(), v6)?;
-    let any: IpAddr =
-        if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+    let any: IpAddr = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
     socket.bind(&SocketAddr::new(any, 0).into())?;
     UdpSocket::from_std(socket.into())
 }

@@ -11,6 +11,7 @@ mod ber;
 mod exchange;
 mod line;
 mod message;
+mod names;
 mod oid;
 mod round;
 #[cfg(test)]
@@ -19,13 +20,7 @@ mod v3;
 mod walk;
 
 use std::{
-    cell::RefCell,
-    collections::HashMap,
-    fmt,
-    net::SocketAddr,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
+    cell::RefCell, collections::HashMap, fmt, net::SocketAddr, rc::Rc, sync::Arc, time::Duration,
 };
 
 use model::{Cause, CauseCode};
@@ -34,12 +29,6 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-pub(crate) use self::{
-    message::{Value, Version},
-    oid::Oid,
-    v3::User,
-};
-pub use line::SnmpCounts;
 use self::{
     line::Line,
     message::{Operation, Response},
@@ -47,6 +36,13 @@ use self::{
     v3::Users,
     walk::Places,
 };
+pub(crate) use self::{
+    message::{Value, Version},
+    names::{Name, Words, look_up},
+    oid::Oid,
+    v3::User,
+};
+pub use line::SnmpCounts;
 
 /// Objects in one request. An answer takes about 40 bytes for each, and so this many still fit one
 /// Ethernet frame; what comes in pieces is lost when one piece is.

@@ -119,7 +119,7 @@ impl Users {
             objects.iter().map(|it| async_snmp::Oid::from_slice(it.arcs())).collect();
         let mut second = false;
         loop {
-            let ear = Ear::new(line, terms.address);
+            let ear = Ear::new(line, terms);
             let outcome = self.request(&ear, auth.clone(), terms, (operation, &names)).await;
             let failure = match outcome {
                 Ok(response) => return Ok(response),
@@ -204,7 +204,8 @@ impl Users {
 
     fn client(&self, ear: &Ear, auth: Auth, terms: &Terms<'_>) -> Result<Client<Ear>, Failure> {
         let left = terms.deadline.saturating_duration_since(Instant::now());
-        let retry = Retry::fixed(RESENDS, Duration::ZERO).expect("two repeats are within its limit");
+        let retry =
+            Retry::fixed(RESENDS, Duration::ZERO).expect("two repeats are within its limit");
         let mut builder = ClientBuilder::new(auth)
             .request_timeout(left / (RESENDS + 1))
             .exchange_timeout(Some(left))
@@ -358,13 +359,7 @@ impl Failure {
         match (self, noted) {
             (Self::Answered(cause), _) => cause,
             (Self::Silence, Some(noted)) => noted.cause(ear.address),
-            (Self::Silence, None) => {
-                let hint = match ear.heard_anything() {
-                    true => " to the request, but one to the question who it is",
-                    false => "",
-                };
-                Cause::new(CauseCode::Timeout, format!("no answer from {}{hint}", ear.address))
-            }
+            (Self::Silence, None) => ear.silence(),
         }
     }
 }
@@ -374,18 +369,22 @@ impl Failure {
 struct Ear {
     line: Arc<Line>,
     address: SocketAddr,
+    /// Is what we ask encrypted?
+    encrypts: bool,
     notes: Arc<Mutex<Notes>>,
 }
 
 #[derive(Default)]
 struct Notes {
     noted: Option<Noted>,
-    accepted: u32,
+    /// What the agent answered before it fell silent.
+    accepted: Option<SecurityLevel>,
 }
 
 impl Ear {
-    fn new(line: &Arc<Line>, address: SocketAddr) -> Self {
-        Self { line: Arc::clone(line), address, notes: Arc::default() }
+    fn new(line: &Arc<Line>, terms: &Terms<'_>) -> Self {
+        let encrypts = terms.user.privacy.is_some();
+        Self { line: Arc::clone(line), address: terms.address, encrypts, notes: Arc::default() }
     }
 
     fn note(&self, note: impl FnOnce(&mut Notes)) {
@@ -396,8 +395,27 @@ impl Ear {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).noted.clone()
     }
 
-    fn heard_anything(&self) -> bool {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).accepted > 0
+    /// The cause when nothing came that tells more.
+    ///
+    /// Some agents, net-snmp's among them, drop what they cannot decrypt without a word. But they
+    /// first look at the signature and the time, which are in the clear, and with a clock that they
+    /// do not know yet they answer, signed. Who does that and is silent afterwards found the
+    /// signature good.
+    fn silence(&self) -> Cause {
+        let accepted = self.notes.lock().unwrap_or_else(PoisonError::into_inner).accepted;
+        let address = self.address;
+        match accepted {
+            Some(SecurityLevel::AuthNoPriv | SecurityLevel::AuthPriv) if self.encrypts => {
+                let text = "the agent finds the signature good and does not answer what is \
+                            encrypted: `priv_password` or `priv` is wrong";
+                Cause::new(CauseCode::Decryption, text)
+            }
+            Some(_) => {
+                let text = format!("{address} said who it is and did not answer the request");
+                Cause::new(CauseCode::Timeout, text)
+            }
+            None => Cause::new(CauseCode::Timeout, format!("no answer from {address}")),
+        }
     }
 
     fn timeout(&self) -> Box<Error> {
@@ -452,7 +470,7 @@ impl Transport for Ear {
                 && let Candidate::Accept(value) = validate(candidate.clone(), self.address)?
             {
                 slot.settle();
-                self.note(|it| it.accepted += 1);
+                self.note(|it| it.accepted = it.accepted.max(level_of(&candidate)));
                 return Ok(value);
             }
             self.note(|it| it.noted = Some(read_rejected(&candidate)));
@@ -475,6 +493,11 @@ impl Transport for Ear {
     fn is_reliable(&self) -> bool {
         false
     }
+}
+
+fn level_of(message: &Bytes) -> Option<SecurityLevel> {
+    let raw = RawV3Message::decode(message.clone(), DecodeConfig::default()).ok()?;
+    Some(raw.value.security_level())
 }
 
 /// What a message says that the library would not take.

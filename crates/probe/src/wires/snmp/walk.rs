@@ -132,7 +132,9 @@ fn blocks(value: &Result<Value, Cause>, what: &str) -> Result<f64, Cause> {
                 Cause::new(CauseCode::Malformed, format!("the storage's {what} is out of range"))
             })
         }
-        Ok(_) => Err(Cause::new(CauseCode::Malformed, format!("the storage's {what} is no number"))),
+        Ok(_) => {
+            Err(Cause::new(CauseCode::Malformed, format!("the storage's {what} is no number")))
+        }
         Err(cause) => Err(cause.clone()),
     }
 }
@@ -141,7 +143,8 @@ fn blocks(value: &Result<Value, Cause>, what: &str) -> Result<f64, Cause> {
 /// behind the letter of a drive: `C:\ Label:System  Serial Number 1a2b`.
 fn is_called(description: &[u8], name: &str) -> bool {
     let name = name.as_bytes();
-    let is_drive = matches!(name, [letter, b':'] | [letter, b':', b'\\'] if letter.is_ascii_alphabetic());
+    let is_drive =
+        matches!(name, [letter, b':'] | [letter, b':', b'\\'] if letter.is_ascii_alphabetic());
     description == name || (is_drive && description.starts_with(name))
 }
 
@@ -191,6 +194,7 @@ async fn walk(
         _ => Operation::GetBulk(ROWS_PER_ANSWER),
     };
     let mut rows = Vec::new();
+    let mut seen = 0;
     let mut last = column.clone();
     loop {
         let names = [last.clone()];
@@ -207,9 +211,10 @@ async fn walk(
         }
         for (name, value) in response.bindings {
             let Some(row) = name.strip(column) else { return Ok(rows) };
-            if value == Value::EndOfMibView || rows.len() == ROWS_MAX {
+            if value == Value::EndOfMibView || seen == ROWS_MAX {
                 return Ok(rows);
             }
+            seen += 1;
             if name <= last {
                 let what = format_args!("its table runs in a circle");
                 return Err(exchange::malformed(agent.address, what));

@@ -1,0 +1,725 @@
+//! One shard: a slice of all checkables, owned by one thread. Its timetable says who is asked when,
+//! its beliefs what the answers mean.
+//!
+//! The two halves meet only at the result: [`Shard::wake`] starts runs, [`Input::Answered`] feeds
+//! beliefs, and the run number is the fence between them. An answer must *take* the run it
+//! answers; so a doubled, late or foreign one finds nothing to take.
+
+use std::{collections::VecDeque, time::Duration};
+
+use model::{
+    Belief, Cause, CauseCode, Check, CheckResult, CheckableId, FromShard, Moment, RunId,
+    SkipReason, Standing, StateType, Status, ToShard, Transition, Verdict,
+};
+
+use crate::{
+    belief::{self, HostView, Subject},
+    judge,
+    slot::{Awaited, Held, Slot, Spec, Wish},
+    wheel::Wheel,
+};
+
+/// A run that has not answered this long after its deadline never will.
+const LOST_AFTER: Duration = Duration::from_secs(2);
+/// A host's hard verdict waits at most this long for word about its parents.
+const PARENTS_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How many waiting runs are looked through for one that may start, when a place becomes free.
+const WAITING_SCAN_MAX: usize = 64;
+
+/// How much a shard may have under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Runs under way at once.
+    pub in_flight_max: u32,
+    /// Runs under way at once at one host.
+    pub in_flight_per_host_max: u16,
+}
+
+/// What a driver may tell a shard.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A run came back.
+    Answered(CheckResult),
+    /// A result came from outside, without a run of ours.
+    Reported {
+        /// Whose.
+        checkable: CheckableId,
+        /// What was seen.
+        verdict: Verdict,
+    },
+    /// The desk speaks.
+    Desk(ToShard),
+}
+
+/// What a shard asks of its driver. Carrying one out cannot fail *here*.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Look, and answer with the same run.
+    Probe {
+        /// At what.
+        checkable: CheckableId,
+        /// Names the run.
+        run: RunId,
+        /// When it should have started; the rest is lateness.
+        due_at: Moment,
+    },
+    /// Tell the desk. The number counts from 1 without gaps in each life of the shard.
+    Tell(u64, FromShard),
+    /// The belief is another one than before: store it. Comes after everything that the same input
+    /// caused, so one look at [`Shard::belief`] is enough.
+    Remember(CheckableId),
+    /// A run that was due did not take place.
+    Skipped(CheckableId, SkipReason),
+    /// A run was given up: its answer never came.
+    Lost(CheckableId),
+}
+
+/// A checkable as the outside may see it.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// What is believed.
+    pub belief: &'a Belief,
+    /// Percent of state change, in hundredths.
+    pub centipercent: u16,
+    /// Start of the last run that ended; [`Moment::ZERO`] if none.
+    pub last_at: Moment,
+    /// Start of the last conclusive run; [`Moment::ZERO`] if none.
+    pub conclusive_at: Moment,
+    /// Fresh, stale, or not looked at yet.
+    pub standing: Standing,
+}
+
+/// A slice of the plan with everything believed about it.
+#[derive(Debug)]
+pub struct Shard {
+    shards: u32,
+    number: u32,
+    limits: Limits,
+    slots: Vec<Option<Slot>>,
+    wheel: Wheel,
+    /// Runs that are due and find no free place; each slot at most once.
+    waiting: VecDeque<u32>,
+    in_flight: u32,
+    runs: u64,
+    told: u64,
+    due: Vec<(Moment, u32)>,
+}
+
+impl Shard {
+    /// Shard `number` of `shards`, still without checkables.
+    #[must_use]
+    pub fn new(number: u32, shards: u32, limits: Limits, now: Moment) -> Self {
+        assert!(number < shards, "a shard number is below the number of shards");
+        Self {
+            shards,
+            number,
+            limits,
+            slots: Vec::new(),
+            wheel: Wheel::new(now),
+            waiting: VecDeque::new(),
+            in_flight: 0,
+            runs: 0,
+            told: 0,
+            due: Vec::new(),
+        }
+    }
+
+    // What is there.
+
+    /// When [`Shard::wake`] wants to be called next; `None` when nothing is to be asked.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Moment> {
+        self.wheel.next_wake()
+    }
+
+    /// Runs under way.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// Runs that are due and wait for a free place.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// What is believed about `checkable`; `None` if it is not here.
+    #[must_use]
+    pub fn belief(&self, checkable: CheckableId) -> Option<&Belief> {
+        self.slot(checkable).map(|it| &it.belief)
+    }
+
+    /// `checkable` as the outside may see it.
+    #[must_use]
+    pub fn view(&self, checkable: CheckableId, now: Moment) -> Option<View<'_>> {
+        let slot = self.slot(checkable)?;
+        let profile = slot.spec.check.as_ref().map(|it| it.profile).unwrap_or_default();
+        Some(View {
+            belief: &slot.belief,
+            centipercent: belief::centipercent(&slot.belief, profile),
+            last_at: slot.last_at,
+            conclusive_at: slot.conclusive_at,
+            standing: slot.standing(now),
+        })
+    }
+
+    /// When `checkable` is asked next; `None` if it is not.
+    #[must_use]
+    pub fn due(&self, checkable: CheckableId) -> Option<Moment> {
+        self.slot(checkable)?;
+        self.wheel.due(self.local(checkable))
+    }
+
+    // What changes the plan.
+
+    /// Changes how much may be under way.
+    pub fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Adds a checkable, or gives one that is here another definition. What is believed stays; the
+    /// place in time stays while interval and phase do. `restored` is what an earlier process
+    /// believed about a new one.
+    pub fn put(&mut self, now: Moment, id: CheckableId, spec: Spec, restored: Option<Belief>) {
+        debug_assert_eq!(id.shard(self.shards), self.number, "a checkable of another shard");
+        let local = self.local(id);
+        if self.slots.len() <= local as usize {
+            self.slots.resize_with(local as usize + 1, || None);
+        }
+        match self.slots[local as usize].take() {
+            Some(slot) if slot.spec == spec => {
+                self.slots[local as usize] = Some(slot);
+                return;
+            }
+            Some(slot) => self.redefine(local, slot, spec, now),
+            None => {
+                let profile = spec.check.as_ref().map(|it| it.profile).unwrap_or_default();
+                let belief =
+                    restored.unwrap_or_else(|| belief::initial(profile, spec.of_host, now));
+                let mut slot = Slot::new(spec, belief, now);
+                fit(&mut slot);
+                self.slots[local as usize] = Some(slot);
+            }
+        }
+        self.schedule_first(local, now);
+    }
+
+    fn redefine(&mut self, local: u32, mut slot: Slot, spec: Spec, now: Moment) {
+        let mut old = std::mem::replace(&mut slot.spec, spec);
+        if old.definition != slot.spec.definition || old.host != slot.spec.host {
+            if slot.awaited.take().is_some() {
+                self.in_flight -= 1;
+                self.count_at_host(old.host.take(), -1, &mut slot);
+            }
+            slot.wish = Wish::None;
+        }
+        let rules = |spec: &Spec| spec.check.as_ref().map(|it| it.rules.clone());
+        if rules(&old) != rules(&slot.spec) {
+            slot.belief.thresholds.clear();
+        }
+        if !slot.spec.has_parents {
+            slot.parents_up = true;
+        }
+        if old.check.is_none() {
+            slot.watched_since = now;
+        }
+        fit(&mut slot);
+        self.slots[local as usize] = Some(slot);
+    }
+
+    /// Forgets a checkable. The answer to a run that is under way will find nobody.
+    pub fn remove(&mut self, id: CheckableId) {
+        let local = self.local(id);
+        let Some(mut slot) = self.slots.get_mut(local as usize).and_then(Option::take) else {
+            return;
+        };
+        if slot.awaited.is_some() {
+            self.in_flight -= 1;
+            self.count_at_host(slot.spec.host, -1, &mut slot);
+        }
+        self.wheel.take(local);
+        self.waiting.retain(|it| *it != local);
+    }
+
+    // What happens.
+
+    /// Starts everything that is due.
+    pub fn wake(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let mut due = std::mem::take(&mut self.due);
+        self.wheel.pop_due(now, &mut due);
+        for (at, local) in &due {
+            self.turn(now, *at, *local, effects);
+        }
+        self.due = due;
+        self.start_waiting(now, effects);
+    }
+
+    /// Takes in one input.
+    pub fn handle(&mut self, now: Moment, input: Input, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Answered(result) => {
+                self.answered(now, result, effects);
+                self.start_waiting(now, effects);
+            }
+            Input::Reported { checkable, verdict } => {
+                let local = self.local(checkable);
+                if let Verdict::Seen { status, cause } = verdict
+                    && self.slot(checkable).is_some()
+                {
+                    self.conclude(now, now, local, status, cause, effects);
+                }
+            }
+            Input::Desk(ToShard::CheckNow { checkable }) => self.look_now(now, checkable, effects),
+            Input::Desk(ToShard::Parents { host, any_up, answer }) => {
+                self.parents(now, host, any_up, answer, effects);
+            }
+        }
+    }
+
+    /// The turn of a checkable has come.
+    fn turn(&mut self, now: Moment, due_at: Moment, local: u32, effects: &mut Vec<Effect>) {
+        let id = self.id(local);
+        let Some(slot) = &mut self.slots[local as usize] else { return };
+        let Some(check) = slot.spec.check.clone() else { return };
+        if let Some(period) = &check.period
+            && !period.is_open(now)
+        {
+            effects.push(Effect::Skipped(id, SkipReason::Period));
+            self.schedule_regular(local, now);
+            return;
+        }
+        if now.since(due_at) > check.every {
+            // Its next place in phase is near, and not shared with everybody who was missed.
+            effects.push(Effect::Skipped(id, SkipReason::Stall));
+            self.schedule_regular(local, now);
+            return;
+        }
+        let lost = |it: Awaited| now > it.started_at.after(check.timeout).after(LOST_AFTER);
+        match slot.awaited {
+            Some(awaited) if lost(awaited) => {
+                slot.awaited = None;
+                slot.wish = Wish::None;
+                self.ended(local);
+                effects.push(Effect::Lost(id));
+            }
+            Some(_) => {
+                effects.push(Effect::Skipped(id, SkipReason::Overrun));
+                self.schedule_regular(local, now);
+                return;
+            }
+            None => {}
+        }
+        self.schedule_regular(local, now);
+        self.start_or_wait(now, due_at, local, false, effects);
+    }
+
+    /// Starts a run if there is a place for it, else lets it wait.
+    fn start_or_wait(
+        &mut self,
+        now: Moment,
+        due_at: Moment,
+        local: u32,
+        on_demand: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        let id = self.id(local);
+        if self.may_start(local) {
+            self.start(now, due_at, local, on_demand, effects);
+            return;
+        }
+        let Some(slot) = &mut self.slots[local as usize] else { return };
+        if slot.waiting_since.replace(due_at).is_none() {
+            self.waiting.push_back(local);
+        } else {
+            effects.push(Effect::Skipped(id, SkipReason::Limit));
+        }
+    }
+
+    fn may_start(&self, local: u32) -> bool {
+        let host = self.slots[local as usize].as_ref().and_then(|it| it.spec.host);
+        let host = host.map_or(local, |it| self.local(it));
+        let there = self.slots.get(host as usize).and_then(Option::as_ref);
+        self.in_flight < self.limits.in_flight_max
+            && there.is_none_or(|it| it.in_flight < self.limits.in_flight_per_host_max)
+    }
+
+    fn start(
+        &mut self,
+        now: Moment,
+        due_at: Moment,
+        local: u32,
+        on_demand: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        let checkable = self.id(local);
+        let Some(slot) = &mut self.slots[local as usize] else { return };
+        debug_assert!(slot.awaited.is_none(), "one run in flight for each checkable");
+        self.runs += 1;
+        let run = RunId(self.runs);
+        slot.awaited = Some(Awaited { run, started_at: now, on_demand });
+        slot.waiting_since = None;
+        self.in_flight += 1;
+        let host = slot.spec.host.map_or(local, |it| it.local(self.shards) as u32);
+        if let Some(host) = self.slots.get_mut(host as usize).and_then(Option::as_mut) {
+            host.in_flight += 1;
+        }
+        effects.push(Effect::Probe { checkable, run, due_at });
+    }
+
+    /// Gives free places to those who wait, in the order in which they came.
+    fn start_waiting(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let scan = self.waiting.len().min(WAITING_SCAN_MAX);
+        for _ in 0..scan {
+            if self.in_flight >= self.limits.in_flight_max {
+                return;
+            }
+            let Some(local) = self.waiting.pop_front() else { return };
+            let Some(slot) = &mut self.slots[local as usize] else { continue };
+            let Some(due_at) = slot.waiting_since else { continue };
+            if slot.awaited.is_some() {
+                slot.waiting_since = None;
+            } else if self.may_start(local) {
+                self.start(now, due_at, local, false, effects);
+            } else {
+                self.waiting.push_back(local);
+            }
+        }
+    }
+
+    fn answered(&mut self, now: Moment, result: CheckResult, effects: &mut Vec<Effect>) {
+        let local = self.local(result.checkable);
+        let Some(slot) = self.slots.get_mut(local as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let Some(awaited) = slot.awaited.take_if(|it| it.run == result.run) else {
+            return; // An answer to a question nobody asks any more.
+        };
+        slot.last_at = awaited.started_at;
+        let wish = std::mem::replace(&mut slot.wish, Wish::None);
+        self.ended(local);
+        let started_at = awaited.started_at;
+        if let Verdict::Seen { status, cause } = result.verdict {
+            let (status, cause) = self.judged(local, now, status, cause, &result.measures);
+            if self.counts(local, now, awaited, status) {
+                self.conclude(now, started_at, local, status, cause, effects);
+            }
+        }
+        self.schedule_after(local, now, started_at);
+        if wish == Wish::Asked {
+            let slot = self.slots[local as usize].as_ref();
+            let up = slot.is_some_and(|it| it.belief.now.status.is_fine());
+            let checkable = result.checkable;
+            self.tell(FromShard::Looked { checkable, at: started_at, up }, effects);
+        }
+    }
+
+    /// What the thresholds make of a look.
+    fn judged(
+        &mut self,
+        local: u32,
+        now: Moment,
+        status: Status,
+        cause: Option<Cause>,
+        measures: &[model::Measure],
+    ) -> (Status, Option<Cause>) {
+        let Some(slot) = &mut self.slots[local as usize] else { return (status, cause) };
+        let Some(check) = &slot.spec.check else { return (status, cause) };
+        if status.severity() >= Status::Critical.severity() {
+            return (status, cause); // Nothing was measured that could make it worse.
+        }
+        match judge(&check.rules, &mut slot.belief.thresholds, measures, now) {
+            Some((worse, why)) if worse.severity() > status.severity() => (worse, Some(why)),
+            _ => (status, cause),
+        }
+    }
+
+    /// May this answer count? One that was asked for out of turn must not hurry the attempts.
+    fn counts(&self, local: u32, now: Moment, awaited: Awaited, status: Status) -> bool {
+        let Some(slot) = &self.slots[local as usize] else { return false };
+        let Some(check) = &slot.spec.check else { return false };
+        let hurries = awaited.on_demand && slot.is_retrying() && is_bad(slot.spec.of_host, status);
+        !hurries || now.since(slot.belief.attempt_at) >= check.retry_every
+    }
+
+    /// Takes a conclusive status into the belief.
+    fn conclude(
+        &mut self,
+        now: Moment,
+        started_at: Moment,
+        local: u32,
+        status: Status,
+        cause: Option<Cause>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(slot) = &mut self.slots[local as usize] else { return };
+        slot.conclusive_at = started_at;
+        slot.last_at = slot.last_at.max(started_at);
+        if is_bad(slot.spec.of_host, status) {
+            let first = slot.belief.now.status.is_fine() && slot.held.is_none();
+            if first && slot.spec.has_parents {
+                slot.question_at = Some(now);
+                let host = self.id(local);
+                self.tell(FromShard::AreParentsUp { host, at: started_at }, effects);
+            }
+            if self.must_wait_for_parents(local, now) {
+                let held = Held { raw: status, cause };
+                if let Some(slot) = &mut self.slots[local as usize] {
+                    slot.held = Some(Box::new(held));
+                }
+                return;
+            }
+        }
+        self.observe(now, local, status, cause, effects);
+    }
+
+    /// Would the next bad result be believed, while word about the parents is still out?
+    fn must_wait_for_parents(&mut self, local: u32, now: Moment) -> bool {
+        let Some(slot) = &mut self.slots[local as usize] else { return false };
+        let Some(asked_at) = slot.question_at else { return false };
+        if now.since(asked_at) > PARENTS_WAIT_MAX {
+            slot.question_at = None;
+            return false;
+        }
+        let look = slot.belief.now;
+        let max = slot.spec.check.as_ref().map_or(1, |it| it.attempts_max);
+        let next = if look.status.is_fine() { 1 } else { look.attempt.saturating_add(1) };
+        (look.status.is_fine() || look.kind == StateType::Soft) && next >= max
+    }
+
+    fn observe(
+        &mut self,
+        now: Moment,
+        local: u32,
+        status: Status,
+        cause: Option<Cause>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let host = self.host_view(local);
+        if let Some(slot) = &mut self.slots[local as usize] {
+            slot.held = None;
+            if !is_bad(slot.spec.of_host, status) {
+                slot.question_at = None;
+            }
+        }
+        self.change(local, effects, |belief, subject| {
+            let subject = Subject { host, ..*subject };
+            belief::observe(belief, &subject, now, status, cause)
+        });
+    }
+
+    /// Lets `event` work on the belief of `local`, and says what came of it.
+    fn change(
+        &mut self,
+        local: u32,
+        effects: &mut Vec<Effect>,
+        event: impl FnOnce(&mut Belief, &Subject<'_>) -> Option<Transition>,
+    ) {
+        let checkable = self.id(local);
+        let Some(slot) = &mut self.slots[local as usize] else { return };
+        let Some(check) = slot.spec.check.clone() else { return };
+        let subject = Subject {
+            checkable,
+            check: &check,
+            of_host: slot.spec.of_host,
+            host: HostView::Up,
+            parents_up: slot.parents_up,
+        };
+        let before = fingerprint(&slot.belief);
+        let transition = event(&mut slot.belief, &subject);
+        let changed = before != fingerprint(&slot.belief);
+        if let Some(transition) = transition {
+            self.tell(FromShard::Changed(transition), effects);
+        }
+        if changed {
+            effects.push(Effect::Remember(checkable));
+        }
+    }
+
+    /// How the host of a service stands.
+    fn host_view(&self, local: u32) -> HostView {
+        let slot = self.slots[local as usize].as_ref();
+        let host = slot.and_then(|it| it.spec.host).and_then(|it| self.slot(it));
+        match host {
+            Some(host) if !host.belief.now.status.is_fine() => HostView::NotUp,
+            // Its bad answer is waiting for its parents, but it is a bad answer.
+            Some(host) if host.held.is_some() => HostView::NotUp,
+            _ => HostView::Up,
+        }
+    }
+
+    fn look_now(&mut self, now: Moment, checkable: CheckableId, effects: &mut Vec<Effect>) {
+        let local = self.local(checkable);
+        let Some(slot) = self.slots.get_mut(local as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let open = |check: &Check| check.period.as_ref().is_none_or(|it| it.is_open(now));
+        if !slot.spec.check.as_deref().is_some_and(open) {
+            let up = slot.belief.now.status.is_fine();
+            self.tell(FromShard::Looked { checkable, at: now, up }, effects);
+            return;
+        }
+        slot.wish = Wish::Asked;
+        if slot.awaited.is_none() && slot.waiting_since.is_none() {
+            self.start_or_wait(now, now, local, true, effects);
+        }
+    }
+
+    fn parents(
+        &mut self,
+        now: Moment,
+        host: CheckableId,
+        any_up: bool,
+        answer: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        let local = self.local(host);
+        let Some(slot) = self.slots.get_mut(local as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let news = std::mem::replace(&mut slot.parents_up, any_up) != any_up;
+        if answer {
+            slot.question_at = None;
+        }
+        let held = if slot.question_at.is_none() { slot.held.take() } else { None };
+        if let Some(held) = held {
+            self.observe(now, local, held.raw, held.cause, effects);
+            self.schedule_after(local, now, now);
+        } else if news {
+            self.change(local, effects, |belief, subject| {
+                belief::parents_changed(belief, subject, now)
+            });
+        }
+    }
+
+    // The timetable.
+
+    /// Puts a checkable where its phase wants it: one that stays as it was asked is there already.
+    fn schedule_first(&mut self, local: u32, now: Moment) {
+        let Some(slot) = &self.slots[local as usize] else { return };
+        let Some(check) = &slot.spec.check else {
+            self.wheel.take(local);
+            return;
+        };
+        let every = if slot.is_retrying() { check.retry_every } else { check.every };
+        let due = now.next_in_phase(every, phase(slot.spec.phase, every));
+        self.wheel.put(local, due);
+    }
+
+    /// The next turn in phase, inside the check period.
+    fn schedule_regular(&mut self, local: u32, now: Moment) {
+        let Some(slot) = &self.slots[local as usize] else { return };
+        let Some(check) = &slot.spec.check else { return };
+        let phase = phase(slot.spec.phase, check.every);
+        let due = now.next_in_phase(check.every, phase);
+        let due = match &check.period {
+            Some(period) if !period.is_open(due) => {
+                let Some(opens) = period.next_open(due) else {
+                    self.wheel.take(local);
+                    return;
+                };
+                let in_phase =
+                    opens.before(Duration::from_nanos(1)).next_in_phase(check.every, phase);
+                // A period shorter than the interval may hold no place in phase at all.
+                if period.is_open(in_phase) { in_phase } else { opens }
+            }
+            _ => due,
+        };
+        self.wheel.put(local, due);
+    }
+
+    /// After an answer: sooner than the regular turn while bad news is being confirmed.
+    fn schedule_after(&mut self, local: u32, now: Moment, started_at: Moment) {
+        let Some(slot) = &self.slots[local as usize] else { return };
+        let Some(check) = &slot.spec.check else { return };
+        if !slot.is_retrying() && slot.held.is_none() {
+            return;
+        }
+        let retry = started_at.after(check.retry_every).max(now);
+        if self.wheel.due(local).is_none_or(|due| retry < due)
+            && check.period.as_ref().is_none_or(|it| it.is_open(retry))
+        {
+            self.wheel.put(local, retry);
+        }
+    }
+
+    // Small things.
+
+    fn ended(&mut self, local: u32) {
+        self.in_flight -= 1;
+        let host = self.slots[local as usize].as_ref().and_then(|it| it.spec.host);
+        let host = host.map_or(local, |it| self.local(it));
+        if let Some(host) = self.slots.get_mut(host as usize).and_then(Option::as_mut) {
+            host.in_flight = host.in_flight.saturating_sub(1);
+        }
+    }
+
+    /// The same for a slot that has been taken out of its place.
+    fn count_at_host(&mut self, host: Option<CheckableId>, by: i16, slot: &mut Slot) {
+        let counted = match host {
+            None => Some(slot),
+            Some(host) => {
+                let local = self.local(host);
+                self.slots.get_mut(local as usize).and_then(Option::as_mut)
+            }
+        };
+        if let Some(it) = counted {
+            it.in_flight = it.in_flight.saturating_add_signed(by);
+        }
+    }
+
+    fn tell(&mut self, message: FromShard, effects: &mut Vec<Effect>) {
+        self.told += 1;
+        effects.push(Effect::Tell(self.told, message));
+    }
+
+    fn slot(&self, id: CheckableId) -> Option<&Slot> {
+        self.slots.get(id.local(self.shards)).and_then(Option::as_ref)
+    }
+
+    fn local(&self, id: CheckableId) -> u32 {
+        id.0 / self.shards
+    }
+
+    fn id(&self, local: u32) -> CheckableId {
+        CheckableId::at(self.number, self.shards, local)
+    }
+}
+
+/// Where in its interval a checkable has its place.
+fn phase(hash: u64, every: Duration) -> Duration {
+    let every = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX).max(1);
+    Duration::from_nanos(hash % every)
+}
+
+/// Does a look's status mean that the checkable is not fine?
+fn is_bad(of_host: bool, status: Status) -> bool {
+    status != Status::Ok && !(of_host && status == Status::Warning)
+}
+
+/// Makes a belief fit its definition: the attempts may have become fewer.
+fn fit(slot: &mut Slot) {
+    let Some(check) = &slot.spec.check else { return };
+    let belief = &mut slot.belief;
+    belief.now.attempt = belief.now.attempt.clamp(1, check.attempts_max.max(1));
+    belief.history = crate::history::of_profile(belief.history, check.profile);
+    if belief.thresholds.len() != check.rules.len() {
+        belief.thresholds.clear();
+    }
+}
+
+/// What of a belief must be stored when it changes. The thresholds are part of it by their sum: an
+/// unbroken stretch keeps its beginning, so only a begin, an end and a raise change it.
+fn fingerprint(belief: &Belief) -> (model::Look, [bool; 3], u64, u64, Option<CauseCode>) {
+    let thresholds = belief.thresholds.iter().enumerate().fold(0_u64, |sum, (at, it)| {
+        let one = it.since.as_nanos() ^ (u64::from(it.raised) << 63);
+        sum ^ one.rotate_left(u32::try_from(at).unwrap_or(0))
+    });
+    let flags = [belief.known, belief.flapping, belief.host_was_down];
+    let cause = belief.cause.as_ref().map(|it| it.code);
+    (belief.now, flags, belief.history, thresholds, cause)
+}
+
+#[cfg(test)]
+#[path = "shard_tests.rs"]
+mod tests;

@@ -1,0 +1,306 @@
+//! One shard, driven by hand.
+
+use std::sync::Arc;
+
+use model::{Flapping, KindId, Look, Period, Profile, SpanOfWeek, TimeZone};
+
+use super::*;
+
+const SHARDS: u32 = 2;
+const LIMITS: Limits = Limits { in_flight_max: 100, in_flight_per_host_max: 10 };
+
+fn id(local: u32) -> CheckableId {
+    CheckableId::at(1, SHARDS, local)
+}
+
+fn secs(secs: u64) -> Moment {
+    Moment::from_secs(1_000_000 + secs)
+}
+
+fn check() -> Check {
+    Check {
+        kind: KindId(0),
+        every: Duration::from_secs(60),
+        retry_every: Duration::from_secs(10),
+        attempts_max: 3,
+        timeout: Duration::from_secs(5),
+        profile: Profile::Campanile,
+        flapping: Flapping::default_for(Profile::Campanile),
+        rules: Arc::new([]),
+        period: None,
+    }
+}
+
+fn service(check: Check) -> Spec {
+    let check = Some(Arc::new(check));
+    Spec {
+        of_host: false,
+        host: None,
+        has_parents: false,
+        check,
+        phase: 7_000_000_000,
+        definition: 1,
+    }
+}
+
+/// A shard with what it wants done, and what it has said.
+struct Stage {
+    shard: Shard,
+    effects: Vec<Effect>,
+}
+
+impl Stage {
+    fn new(specs: impl IntoIterator<Item = Spec>) -> Self {
+        let mut shard = Shard::new(1, SHARDS, LIMITS, secs(0));
+        for (local, spec) in specs.into_iter().enumerate() {
+            shard.put(secs(0), id(local as u32), spec, None);
+        }
+        Self { shard, effects: Vec::new() }
+    }
+
+    fn wake(&mut self, at: Moment) -> Vec<(CheckableId, RunId)> {
+        self.effects.clear();
+        self.shard.wake(at, &mut self.effects);
+        self.probes()
+    }
+
+    fn probes(&self) -> Vec<(CheckableId, RunId)> {
+        let probe = |it: &Effect| match it {
+            Effect::Probe { checkable, run, .. } => Some((*checkable, *run)),
+            _ => None,
+        };
+        self.effects.iter().filter_map(probe).collect()
+    }
+
+    fn input(&mut self, at: Moment, input: Input) {
+        self.effects.clear();
+        self.shard.handle(at, input, &mut self.effects);
+    }
+
+    fn answer(&mut self, at: Moment, (checkable, run): (CheckableId, RunId), verdict: Verdict) {
+        let result = CheckResult {
+            checkable,
+            run,
+            started_at: at,
+            took: Duration::ZERO,
+            verdict,
+            measures: Vec::new(),
+        };
+        self.input(at, Input::Answered(result));
+    }
+
+    fn look(&self, local: u32) -> Look {
+        self.shard.belief(id(local)).unwrap().now
+    }
+
+    fn skipped(&self) -> Vec<SkipReason> {
+        let skip = |it: &Effect| match it {
+            Effect::Skipped(_, reason) => Some(*reason),
+            _ => None,
+        };
+        self.effects.iter().filter_map(skip).collect()
+    }
+}
+
+fn down() -> Verdict {
+    Verdict::critical(Cause::bare(CauseCode::Timeout))
+}
+
+/// The first turn of a check with an interval of 60 s and a phase of 7 s after `secs(0)`, which
+/// lies 40 s into a minute.
+const FIRST: u64 = 27;
+
+#[test]
+fn bad_news_is_looked_at_again_soon_and_then_believed() {
+    let mut stage = Stage::new([service(check())]);
+    assert_eq!(stage.shard.due(id(0)), Some(secs(FIRST)));
+    let mut at = secs(FIRST);
+    for attempt in 1..=3 {
+        let runs = stage.wake(at);
+        assert_eq!(runs.len(), 1, "attempt {attempt}");
+        stage.answer(at.after(Duration::from_secs(1)), runs[0], down());
+        assert_eq!(stage.look(0).attempt, attempt);
+        at = at.after(Duration::from_secs(10));
+    }
+    assert_eq!(stage.look(0).kind, StateType::Hard);
+    assert_eq!(stage.shard.due(id(0)), Some(secs(FIRST + 60)), "back in phase");
+}
+
+#[test]
+fn an_answer_takes_its_run_so_a_doubled_or_old_one_finds_none() {
+    let mut stage = Stage::new([service(check())]);
+    let first = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST + 1), first, down());
+    stage.answer(secs(FIRST + 1), first, down());
+    assert!(stage.effects.is_empty());
+    assert_eq!(stage.look(0).attempt, 1);
+    let second = stage.wake(secs(FIRST + 10))[0];
+    stage.answer(secs(FIRST + 11), first, Verdict::OK);
+    assert_eq!(stage.look(0).attempt, 1);
+    stage.answer(secs(FIRST + 11), second, down());
+    assert_eq!(stage.look(0).attempt, 2);
+}
+
+#[test]
+fn blind_changes_nothing_but_comes_again_soon_while_retrying() {
+    let mut stage = Stage::new([service(check())]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST), run, Cause::bare(CauseCode::Descriptors).into());
+    assert!(stage.effects.is_empty());
+    assert!(!stage.shard.belief(id(0)).unwrap().known);
+    assert_eq!(stage.shard.due(id(0)), Some(secs(FIRST + 60)));
+}
+
+#[test]
+fn a_run_without_an_answer_is_given_up_at_the_next_turn() {
+    let mut stage = Stage::new([service(check())]);
+    stage.wake(secs(FIRST));
+    assert_eq!(stage.shard.in_flight(), 1);
+    let again = stage.wake(secs(FIRST + 60));
+    assert_eq!(stage.effects[0], Effect::Lost(id(0)));
+    assert_eq!((again.len(), stage.shard.in_flight()), (1, 1));
+}
+
+#[test]
+fn places_are_limited_and_given_in_order() {
+    let mut stage = Stage::new((0..4).map(|_| service(check())));
+    stage.shard.limit(Limits { in_flight_max: 2, ..LIMITS });
+    let runs = stage.wake(secs(FIRST));
+    assert_eq!((runs.len(), stage.shard.waiting()), (2, 2));
+    stage.answer(secs(FIRST + 1), runs[1], Verdict::OK);
+    assert_eq!(stage.probes().len(), 1);
+    assert_eq!(stage.shard.waiting(), 1);
+    // The one that still waits misses its turn; what is under way is overrun or lost.
+    stage.wake(secs(FIRST + 60));
+    assert_eq!(stage.skipped(), [SkipReason::Limit]);
+}
+
+#[test]
+fn one_host_has_places_of_its_own() {
+    let host = Spec { of_host: true, ..service(check()) };
+    let mut stage = Stage::new([host]);
+    for local in 1..4 {
+        let spec = Spec { host: Some(id(0)), ..service(check()) };
+        stage.shard.put(secs(0), id(local), spec, None);
+    }
+    stage.shard.put(secs(0), id(4), service(check()), None);
+    stage.shard.limit(Limits { in_flight_per_host_max: 2, ..LIMITS });
+    let runs = stage.wake(secs(FIRST));
+    let asked: Vec<_> = runs.iter().map(|it| it.0).collect();
+    assert_eq!(asked, [id(0), id(1), id(4)]);
+    stage.answer(secs(FIRST + 1), runs[0], Verdict::OK);
+    assert_eq!(stage.probes()[0].0, id(2));
+}
+
+#[test]
+fn outside_its_period_nothing_is_asked() {
+    let spans = Arc::new([SpanOfWeek { start: 0, end: 60 }]);
+    let zone = TimeZone::utc();
+    let period = Arc::new(Period { text: "Mon 00:00-01:00".into(), zone, spans });
+    let mut stage = Stage::new([service(Check { period: Some(period.clone()), ..check() })]);
+    assert_eq!(stage.wake(secs(FIRST)), []);
+    assert_eq!(stage.skipped(), [SkipReason::Period]);
+    let due = stage.shard.due(id(0)).unwrap();
+    assert!(period.is_open(due));
+    assert_eq!(stage.wake(due).len(), 1);
+}
+
+#[test]
+fn a_reload_keeps_place_attempt_and_run() {
+    let mut stage = Stage::new([service(check())]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST + 1), run, down());
+    let run = stage.wake(secs(FIRST + 10))[0];
+    stage.shard.put(secs(FIRST + 11), id(0), service(check()), None);
+    stage.answer(secs(FIRST + 12), run, down());
+    assert_eq!(stage.look(0).attempt, 2);
+    assert_eq!(stage.shard.due(id(0)), Some(secs(FIRST + 20)));
+}
+
+#[test]
+fn the_answer_to_a_question_that_was_rewritten_is_dropped() {
+    let mut stage = Stage::new([service(check())]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.shard.put(secs(FIRST + 1), id(0), Spec { definition: 2, ..service(check()) }, None);
+    assert_eq!(stage.shard.in_flight(), 0);
+    stage.answer(secs(FIRST + 2), run, down());
+    assert!(!stage.shard.belief(id(0)).unwrap().known);
+    assert_eq!(stage.shard.due(id(0)), Some(secs(FIRST + 60)), "the place in time is the same");
+}
+
+#[test]
+fn a_look_out_of_turn_does_not_hurry_the_attempts() {
+    let mut stage = Stage::new([service(check())]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST), run, down());
+    let now = Input::Desk(ToShard::CheckNow { checkable: id(0) });
+    stage.input(secs(FIRST + 1), now.clone());
+    let run = stage.probes()[0];
+    stage.answer(secs(FIRST + 2), run, down());
+    assert_eq!(stage.look(0).attempt, 1);
+    let told = stage
+        .effects
+        .iter()
+        .any(|it| matches!(it, Effect::Tell(_, FromShard::Looked { up: false, .. })));
+    assert!(told, "the desk hears of it all the same");
+    stage.input(secs(FIRST + 3), now);
+    let run = stage.probes()[0];
+    stage.answer(secs(FIRST + 4), run, Verdict::OK);
+    assert_eq!(stage.look(0).status, Status::Ok, "good news counts at once");
+}
+
+#[test]
+fn a_hosts_last_attempt_waits_for_word_about_its_parents() {
+    let hasty = Check { attempts_max: 1, ..check() };
+    let mut stage = Stage::new([Spec { of_host: true, has_parents: true, ..service(hasty) }]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST + 1), run, down());
+    let question = FromShard::AreParentsUp { host: id(0), at: secs(FIRST) };
+    assert_eq!(stage.effects, [Effect::Tell(1, question)]);
+    let word = |any_up, answer| Input::Desk(ToShard::Parents { host: id(0), any_up, answer });
+    stage.input(secs(FIRST + 2), word(false, false));
+    assert!(stage.look(0).status.is_fine(), "a change is not the answer");
+    stage.input(secs(FIRST + 2), word(false, true));
+    let look = stage.look(0);
+    assert_eq!((look.status, look.kind), (Status::Unreachable, StateType::Hard));
+    stage.input(secs(FIRST + 3), word(true, false));
+    assert_eq!(stage.look(0).status, Status::Down);
+}
+
+#[test]
+fn silence_of_the_desk_holds_a_verdict_only_so_long() {
+    let hasty = Check { attempts_max: 1, ..check() };
+    let mut stage = Stage::new([Spec { of_host: true, has_parents: true, ..service(hasty) }]);
+    let mut at = secs(FIRST);
+    for _ in 0..5 {
+        let Some(run) = stage.wake(at).first().copied() else { break };
+        stage.answer(at, run, down());
+        at = stage.shard.due(id(0)).unwrap();
+    }
+    assert_eq!(stage.look(0).kind, StateType::Hard);
+    assert_eq!(stage.look(0).status, Status::Down);
+}
+
+#[test]
+fn what_is_stored_is_what_changed() {
+    let mut stage = Stage::new([service(check())]);
+    let mut remembered = 0;
+    let mut at = secs(FIRST);
+    for _ in 0..40 {
+        let run = stage.wake(at)[0];
+        stage.answer(at, run, Verdict::OK);
+        remembered += stage.effects.len();
+        at = stage.shard.due(id(0)).unwrap();
+    }
+    assert_eq!(remembered, 1, "known once, then nothing");
+}
+
+#[test]
+fn after_standing_still_nobody_is_asked_in_a_burst() {
+    let specs = (0..60).map(|at| Spec { phase: at * 1_000_000_000, ..service(check()) });
+    let mut stage = Stage::new(specs);
+    let runs = stage.wake(secs(1_000)).len();
+    assert_eq!(runs, 0);
+    let due: std::collections::BTreeSet<_> = (0..60).map(|it| stage.shard.due(id(it))).collect();
+    assert_eq!(due.len(), 60, "everybody is back in phase");
+}

@@ -1,0 +1,111 @@
+//! One place of a shard: a checkable with what is believed about it.
+
+use std::sync::Arc;
+
+use model::{Belief, Cause, Check, CheckableId, Moment, RunId, Standing, StateType, Status};
+
+/// What a shard must know about a checkable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// Is it a host?
+    pub of_host: bool,
+    /// For a service: its host, which lives in the same shard.
+    pub host: Option<CheckableId>,
+    /// For a host: does it have parents?
+    pub has_parents: bool,
+    /// How it is asked and judged; `None` for a host that is left to its services.
+    pub check: Option<Arc<Check>>,
+    /// A hash of whatever fixes its place in time: its name, or its host's for kinds that are
+    /// asked together.
+    pub phase: u64,
+    /// Tells definitions apart: an answer to a question that has been rewritten is dropped.
+    pub definition: u64,
+}
+
+/// A run that is under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Awaited {
+    pub(crate) run: RunId,
+    pub(crate) started_at: Moment,
+    /// Asked for out of turn, so it may confirm but not hurry.
+    pub(crate) on_demand: bool,
+}
+
+/// Why a run is wanted out of turn, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// In turn.
+    None,
+    /// The desk wants to hear the outcome.
+    Asked,
+}
+
+/// A bad result of a host that would be believed, if only its parents had been looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) raw: Status,
+    pub(crate) cause: Option<Cause>,
+}
+
+/// One checkable of a shard.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) spec: Spec,
+    pub(crate) belief: Belief,
+    pub(crate) awaited: Option<Awaited>,
+    /// When the run that waits for a free place was due.
+    pub(crate) waiting_since: Option<Moment>,
+    pub(crate) wish: Wish,
+    /// For hosts: runs under way at it and its services.
+    pub(crate) in_flight: u16,
+    /// For hosts: no parents, or one of them is up.
+    pub(crate) parents_up: bool,
+    /// For hosts: since when the desk has been asked about the parents.
+    pub(crate) question_at: Option<Moment>,
+    pub(crate) held: Option<Box<Held>>,
+    /// Start of the last run that ended, whatever its outcome.
+    pub(crate) last_at: Moment,
+    /// Start of the last run that ended conclusively.
+    pub(crate) conclusive_at: Moment,
+    /// Since when this process has watched it.
+    pub(crate) watched_since: Moment,
+}
+
+impl Slot {
+    pub(crate) fn new(spec: Spec, belief: Belief, now: Moment) -> Self {
+        Self {
+            spec,
+            belief,
+            awaited: None,
+            waiting_since: None,
+            wish: Wish::None,
+            in_flight: 0,
+            parents_up: true,
+            question_at: None,
+            held: None,
+            last_at: Moment::ZERO,
+            conclusive_at: Moment::ZERO,
+            watched_since: now,
+        }
+    }
+
+    /// Is bad news being confirmed, so that the retry interval holds?
+    pub(crate) fn is_retrying(&self) -> bool {
+        self.belief.now.kind == StateType::Soft && !self.belief.now.status.is_fine()
+    }
+
+    /// Fresh, stale, or not looked at yet.
+    pub(crate) fn standing(&self, now: Moment) -> Standing {
+        let Some(check) = &self.spec.check else { return Standing::Fresh };
+        let limit = check.every * Standing::INTERVALS_MAX + check.timeout;
+        let asked = match &check.period {
+            // Nobody is late while nobody may ask: count from the opening.
+            Some(period) if !period.is_open(now) => return Standing::Fresh,
+            Some(period) if !period.is_open(self.conclusive_at.max(self.watched_since)) => {
+                now.before(limit)
+            }
+            _ => Moment::ZERO,
+        };
+        Standing::of(self.conclusive_at, self.watched_since.max(asked), now, limit)
+    }
+}
