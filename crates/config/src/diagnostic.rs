@@ -108,14 +108,14 @@ impl Report {
             }
         }
         let key = (found.code, found.place, found.message.clone());
-        if self.list.len() >= limits::DIAGNOSTICS_MAX {
-            if !self.seen.contains(&key) {
-                self.count(found.severity());
-            }
+        if self.seen.contains(&key) {
             return;
         }
-        if self.seen.insert(key) {
-            self.count(found.severity());
+        self.count(found.severity());
+        if self.seen.len() < limits::DIAGNOSTICS_TOLD_APART_MAX {
+            self.seen.insert(key);
+        }
+        if self.list.len() < limits::DIAGNOSTICS_MAX {
             self.list.push(found);
         }
     }

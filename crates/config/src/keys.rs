@@ -30,12 +30,13 @@ pub(crate) enum Level {
 }
 
 impl Level {
+    /// In the order in which a key that stands in the wrong place is looked for.
     const ALL: [Self; 8] = [
-        Self::Main,
-        Self::Engine,
-        Self::CheckFile,
         Self::Host,
         Self::Service,
+        Self::CheckFile,
+        Self::Engine,
+        Self::Main,
         Self::Site,
         Self::Defaults,
         Self::Template,
@@ -127,7 +128,7 @@ impl Level {
         !matches!(self, Self::Main | Self::Engine)
     }
 
-    fn allows(self, key: &str, kinds: &[Kind]) -> bool {
+    pub(crate) fn allows(self, key: &str, kinds: &[Kind]) -> bool {
         let setting = SETTINGS.contains(&key) || kinds.iter().any(|it| it.spec.name == key);
         self.own().contains(&key) || (self.has_settings() && setting)
     }

@@ -60,6 +60,8 @@ pub(crate) struct Library<'a> {
     /// For each template all that it uses, in order, and itself at the end.
     flat: Vec<Vec<u32>>,
     used: Vec<AtomicBool>,
+    /// Those whose keys were looked at because a host uses them.
+    seen_on_host: Vec<AtomicBool>,
 }
 
 /// A host, or the place of those services that have none, with its site.
@@ -92,8 +94,9 @@ impl<'a> Library<'a> {
         draft: &'a Draft,
         report: &mut Report,
     ) -> Self {
-        let used = draft.templates.iter().map(|_| AtomicBool::new(false)).collect();
-        let mut library = Self { sources, kinds, draft, flat: Vec::new(), used };
+        let none = || draft.templates.iter().map(|_| AtomicBool::new(false)).collect();
+        let (used, seen_on_host) = (none(), none());
+        let mut library = Self { sources, kinds, draft, flat: Vec::new(), used, seen_on_host };
         library.flat = Untangler::new(&library).all(report);
         library
     }
@@ -208,11 +211,36 @@ impl<'a> Library<'a> {
         for id in &base.templates {
             let at = self.draft.templates[*id as usize].body;
             base.layers.push(general(Rank::Template(*id), at));
+            self.check_on_host(*id, report);
         }
         base.layers.extend(customer.bodies.iter().map(|it| general(Rank::Customer, *it)));
         base.layers.extend(base.site.map(|it| general(Rank::Site, it)));
         base.layers.extend(host.map(|it| general(Rank::Host, it.body)));
         base
+    }
+
+    /// A template for services would have no effect on a host, so it is refused there, once.
+    fn check_on_host(&self, template: u32, report: &mut Report) {
+        if self.seen_on_host[template as usize].swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let is_measure = |name: &str| {
+            let mut measures = self.kinds.iter().flat_map(|it| it.spec.measures);
+            measures.any(|it| it.name == name) && !keys::Level::Host.allows(name, self.kinds)
+        };
+        for (key, _) in self.body(template).pairs() {
+            let Some(name) = key.text() else { continue };
+            if matches!(name, "warn" | "crit") || is_measure(name) {
+                let what = format!("{} does not belong to a host", quoted(name));
+                let found = Diagnostic::new(Code::Misplaced, what).at(key.place());
+                let used = &self.draft.templates[template as usize].name;
+                report.add(
+                    found
+                        .label("this judges a service")
+                        .note(format!("a host uses the template {}", quoted(used))),
+                );
+            }
+        }
     }
 
     /// The site that `site:` names, on the host or in one of its templates.

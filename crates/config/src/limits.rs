@@ -33,6 +33,8 @@ pub(crate) const TEMPLATES_MAX: usize = 256;
 pub(crate) const FILLED_BYTES_MAX: u64 = 64 * 1024;
 /// Diagnostics that are kept and shown; the others are counted.
 pub(crate) const DIAGNOSTICS_MAX: usize = 2_000;
+/// Diagnostics that are remembered so that the same one is counted once.
+pub(crate) const DIAGNOSTICS_TOLD_APART_MAX: usize = 100_000;
 /// Longest source line that is shown, in bytes. Longer ones are named by place only.
 pub(crate) const SHOWN_LINE_BYTES_MAX: usize = 400;
 /// Longest piece of a written text that a message quotes, in characters.

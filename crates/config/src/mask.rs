@@ -5,7 +5,7 @@
 //! those of misspelt ones too. It works on the text rather than on the tree, since a file with a
 //! syntax error has none; when in doubt it hides too much.
 
-use std::{ops::Range, sync::LazyLock};
+use std::{collections::HashMap, ops::Range, sync::LazyLock};
 
 use regex::Regex;
 
@@ -77,6 +77,8 @@ impl SecretNames {
     pub(crate) fn ranges(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         let mut at = 0;
+        // The same few keys stand in every line.
+        let mut known: HashMap<&str, bool> = HashMap::new();
         // Lines that are indented more than this belong to a secret value.
         let mut hidden_below: Option<usize> = None;
         let mut quote: Option<char> = None;
@@ -101,7 +103,7 @@ impl SecretNames {
                 continue;
             }
             hidden_below = None;
-            for (value, flow) in self.values(body) {
+            for (value, flow) in self.values(body, &mut known) {
                 found.push(start + value.start..start + value.end);
                 quote = unclosed(&body[value.clone()]);
                 if !flow && quote.is_none() {
@@ -114,7 +116,11 @@ impl SecretNames {
     }
 
     /// The values of secret keys in one line, each with whether it stands inside braces.
-    fn values(&self, line: &str) -> Vec<(Range<usize>, bool)> {
+    fn values<'t>(
+        &self,
+        line: &'t str,
+        known: &mut HashMap<&'t str, bool>,
+    ) -> Vec<(Range<usize>, bool)> {
         let mut found: Vec<(Range<usize>, bool)> = Vec::new();
         for (colon, _) in line.match_indices(':') {
             if found.last().is_some_and(|it| colon < it.0.end) {
@@ -128,7 +134,7 @@ impl SecretNames {
             }
             let key = key.rsplit(['{', ',', '[']).next().unwrap_or(key).trim_start();
             let key = key.trim_start_matches(['-', '?', ' ']).trim_matches(['"', '\'', ' ']);
-            if key.is_empty() || !self.has(key) {
+            if key.is_empty() || !*known.entry(key).or_insert_with(|| self.has(key)) {
                 continue;
             }
             let flow = line[..colon].contains('{');

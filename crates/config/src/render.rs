@@ -170,9 +170,10 @@ fn shown_line(
     number: usize,
 ) -> ShownLine {
     let line = &text[range.clone()];
-    let mut secret: Vec<Range<usize>> = hidden
+    let first = hidden.partition_point(|it| it.end <= range.start);
+    let mut secret: Vec<Range<usize>> = hidden[first..]
         .iter()
-        .filter(|it| it.start < range.end && range.start < it.end)
+        .take_while(|it| it.start < range.end)
         .map(|it| it.start.max(range.start)..it.end.min(range.end))
         .collect();
     secret

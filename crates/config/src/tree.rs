@@ -256,6 +256,8 @@ impl<'a> Builder<'a, '_> {
                     .help("write `over 80%`, or put the value in quotes"),
             );
         }
+        // YAML has a null where nothing is written; to us it is nothing.
+        let text = if range.is_empty() && style == Style::Plain { "" } else { text };
         let (from, aside) = match self.offset(text) {
             Some(from) => (from, false),
             None => {
@@ -378,4 +380,112 @@ fn shown_end(text: &str, range: &Range<usize>, style: Style) -> usize {
 /// Offsets and counts in one file fit: its size is limited to far less.
 fn small(number: usize) -> u32 {
     u32::try_from(number).expect("files are far smaller than 4 GiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::source::{At, Source, Sources, View};
+
+    fn sources(text: &str) -> Sources {
+        let mut report = Report::default();
+        let mut source = Source::new("test.yaml".into(), PathBuf::new());
+        source.tree = parse(text, FileId(0), &mut report);
+        source.text = text.into();
+        let errors = report.errors;
+        assert_eq!(errors, 0, "{:?}", report.sorted());
+        Sources { files: vec![source] }
+    }
+
+    /// Each node on a line: depth, line:column, what stands there, what it means.
+    fn draw(view: View<'_>, sources: &Sources, depth: usize, picture: &mut String) {
+        let place = view.place();
+        let source = sources.of(place.file);
+        let (line, column) = source.line_and_column(place.start);
+        let written = &source.text[place.start as usize..place.end as usize];
+        let indent = "  ".repeat(depth);
+        match view.text() {
+            Some(text) => {
+                picture.push_str(&format!("{indent}{line}:{column} {written:?} {text:?}\n"))
+            }
+            None => picture.push_str(&format!("{indent}{line}:{column} map or list\n")),
+        }
+        if view.is_map() {
+            for (key, value) in view.pairs() {
+                draw(key, sources, depth + 1, picture);
+                draw(value, sources, depth + 2, picture);
+            }
+        } else if view.text().is_none() {
+            view.items().into_iter().for_each(|it| draw(it, sources, depth + 1, picture));
+        }
+    }
+
+    fn picture(text: &str) -> String {
+        let sources = sources(text);
+        let mut picture = String::new();
+        draw(sources.view(root(&sources)), &sources, 0, &mut picture);
+        picture
+    }
+
+    fn root(sources: &Sources) -> At {
+        let node = sources.files[0].tree.as_ref().and_then(|it| it.root).unwrap();
+        At { file: FileId(0), node }
+    }
+
+    #[test]
+    fn every_key_and_value_knows_its_place() {
+        let text = "a: 1  # one\nü ö:\n  - 'it''s'\n  - \"tab\\t\"\n  - { k: v w , e: , x: [] }\nl: |\n  two\n  lines\nn:\n";
+        expect![[r#"
+            1:1 map or list
+              1:1 "a" "a"
+                1:4 "1" "1"
+              2:1 "ü ö" "ü ö"
+                3:3 map or list
+                  3:5 "'it''s'" "it's"
+                  4:5 "\"tab\\t\"" "tab\t"
+                  5:5 map or list
+                    5:7 "k" "k"
+                      5:10 "v w" "v w"
+                    5:16 "e" "e"
+                      5:17 "" ""
+                    5:21 "x" "x"
+                      5:24 map or list
+              6:1 "l" "l"
+                7:3 "two\n  lines\n" "two\nlines\n"
+              9:1 "n" "n"
+                9:2 "" ""
+        "#]]
+        .assert_eq(&picture(text));
+    }
+
+    #[test]
+    fn windows_line_ends_change_nothing() {
+        let unix = "a: 1\nb:\n  c: 'd'\n  e: [f, g]\n";
+        assert_eq!(picture(&unix.replace('\n', "\r\n")), picture(unix));
+    }
+
+    #[test]
+    fn an_empty_file_has_no_root() {
+        for text in ["", "\n\n", "# nothing\n", "---\n"] {
+            let sources = sources(text);
+            let root = sources.root(FileId(0));
+            assert!(root.is_none_or(|it| it.is_empty()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_text_is_found_in_the_file() {
+        let sources = sources("a: over ten\nb: \"over ten\"\nc: \"o\\x76er ten\"\n");
+        let shown = |key: &str| {
+            let view = sources.view(root(&sources)).get(key).unwrap();
+            let place = view.part(&(5..8));
+            sources.files[0].text[place.start as usize..place.end as usize].to_owned()
+        };
+        assert_eq!(shown("a"), "ten");
+        assert_eq!(shown("b"), "ten");
+        assert_eq!(shown("c"), "\"o\\x76er ten\"", "an escape moves the bytes: all of it is shown");
+    }
 }

@@ -196,6 +196,10 @@ impl<'a> Seen<'a> {
         self.board.kinds.get(usize::from(self.row.kind)).copied()
     }
 
+    pub(crate) fn kind_number(self) -> Option<usize> {
+        Some(self.row.kind).filter(|it| *it != NO_KIND).map(usize::from)
+    }
+
     pub(crate) fn timeout_secs(self) -> f64 {
         f64::from(self.row.timeout) / 1e3
     }
@@ -241,6 +245,3 @@ fn places(ids: &[(CheckableId, bool, usize)], hosts: usize) -> Vec<u32> {
 fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(NEVER)
 }
-
-#[cfg(test)]
-mod tests;

@@ -197,7 +197,10 @@ impl Shown {
             flapping: word >> 4 & 1 == 1,
             known: word >> 5 & 1 == 1,
             centipercent: (word >> 16 & 0xffff) as u16,
-            cause: usize::from(byte(32)).checked_sub(1).and_then(|it| CauseCode::ALL.get(it)).copied(),
+            cause: usize::from(byte(32))
+                .checked_sub(1)
+                .and_then(|it| CauseCode::ALL.get(it))
+                .copied(),
         }
     }
 }

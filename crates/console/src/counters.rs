@@ -133,7 +133,7 @@ impl KindCounters {
     /// A look ended.
     pub fn finished(&self, verdict: &Verdict, took: Duration) {
         // Never below zero, whoever forgot to say that it began.
-        let _ = self.in_flight.fetch_update(Relaxed, Relaxed, |it| it.checked_sub(1));
+        self.in_flight.fetch_update(Relaxed, Relaxed, |it| it.checked_sub(1)).ok();
         self.outcomes[Outcome::of(verdict) as usize].fetch_add(1, Relaxed);
         self.duration.observe(took);
         if let Verdict::Blind { cause } = verdict {
@@ -144,12 +144,9 @@ impl KindCounters {
     /// A look that was due did not take place.
     pub fn skipped(&self, reason: SkipReason) {
         self.skipped[reason as usize].fetch_add(1, Relaxed);
-        if reason == SkipReason::Overrun {
-            self.overrun.fetch_add(1, Relaxed);
-        }
     }
 
-    /// A look took longer than it may and was cut off by the engine.
+    /// A look was still under way when the next one was due.
     pub fn overran(&self) {
         self.overrun.fetch_add(1, Relaxed);
     }

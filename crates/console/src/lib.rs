@@ -19,9 +19,6 @@ mod serve;
 mod shared;
 mod texts;
 
-#[cfg(test)]
-mod openmetrics;
-
 pub use board::{Board, Entry};
 pub use cell::Cell;
 pub use counters::{Counters, Histogram, KindCounters, Outcome};

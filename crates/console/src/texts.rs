@@ -10,6 +10,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use crate::names::clean;
+
 /// Longest text that is shown, in bytes: it becomes a label value.
 const TEXT_BYTES_MAX: usize = 128;
 
@@ -69,7 +71,10 @@ impl Texts {
     /// One cell more shows `text`, whose key is `key`.
     pub(crate) fn take(&self, key: u64, text: &str) {
         let mut kept = self.lock();
-        let entry = kept.entry(key).or_insert_with(|| Kept { text: Arc::from(cut(text)), uses: 0 });
+        let entry = kept.entry(key).or_insert_with(|| {
+            let text: String = cut(text).chars().map(clean).collect();
+            Kept { text: Arc::from(text), uses: 0 }
+        });
         entry.uses += 1;
     }
 

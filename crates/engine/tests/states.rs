@@ -12,6 +12,7 @@ use model::{
 use proptest::prelude::*;
 use reference::{Believed, Event, Rules, believe};
 
+#[allow(unreachable_pub, reason = "it is public where it is at home")]
 #[path = "../../sim/src/reference/mod.rs"]
 mod reference;
 

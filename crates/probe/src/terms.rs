@@ -5,6 +5,7 @@
 use std::{path::Path, sync::Arc};
 
 use model::{Form, ParamFault, ParamSpec, Params};
+use regex::bytes::Regex;
 
 use crate::wires::{
     resolve::Family,
@@ -65,6 +66,24 @@ pub(crate) fn tls(params: &Params, faults: &mut Vec<ParamFault>) -> TlsTerms {
         verify: params.flag("verify").unwrap_or(true),
         ca,
         server_name: params.text("server_name").map(Arc::from),
+    }
+}
+
+/// Reads the regular expression `param`.
+pub(crate) fn pattern(
+    params: &Params,
+    param: &'static str,
+    faults: &mut Vec<ParamFault>,
+) -> Option<Regex> {
+    match Regex::new(params.text(param)?) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            // The lines above the last one only show the place, and we have a place of our own.
+            let text = error.to_string();
+            let what = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            faults.push(fault(param, what, "see the syntax of the crate `regex`"));
+            None
+        }
     }
 }
 

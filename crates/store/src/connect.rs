@@ -10,8 +10,9 @@ pub(crate) const APPLICATION_ID: u32 = 0x4370_6e31;
 /// Versions before this one can corrupt a write-ahead log when two connections reset it at once.
 pub(crate) const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
-/// How long a statement waits for somebody else's lock, such as an admin's shell.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement waits for somebody else's lock, such as an admin's shell. Not longer: the
+/// writer tries again anyway, and until then it cannot be told to end.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Statements kept prepared; the writer has about ten.
 const STATEMENTS_MAX: usize = 32;

@@ -91,8 +91,12 @@ impl OpenError {
             Self::SqliteTooOld { .. } => "build with the bundled SQLite",
             Self::Folder { .. } => "give `engine: data:` a folder that this user may write to",
             Self::InUse { .. } => "stop the other engine, or give this one its own `engine: data:`",
-            Self::Foreign { .. } => "give `engine: data:` a folder of its own, or move the file away",
-            Self::Newer { .. } => "run the newer version, or restore the copy made before its upgrade",
+            Self::Foreign { .. } => {
+                "give `engine: data:` a folder of its own, or move the file away"
+            }
+            Self::Newer { .. } => {
+                "run the newer version, or restore the copy made before its upgrade"
+            }
             Self::Damaged { .. } => {
                 "keep the file for a look at it, and restore a backup or start with an empty folder"
             }

@@ -67,9 +67,10 @@ impl Remedy {
             // The last two mean that the connection is in a state it should never be in.
             ffi::SQLITE_IOERR | ffi::SQLITE_ERROR | ffi::SQLITE_MISUSE => Self::Reopen,
             ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Self::Despair,
-            ffi::SQLITE_CONSTRAINT | ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH | ffi::SQLITE_RANGE => {
-                Self::Refuse
-            }
+            ffi::SQLITE_CONSTRAINT
+            | ffi::SQLITE_TOOBIG
+            | ffi::SQLITE_MISMATCH
+            | ffi::SQLITE_RANGE => Self::Refuse,
             // Full, busy, locked, read-only, out of memory or descriptors, and what is yet to come.
             _ => Self::Wait,
         }
@@ -107,9 +108,8 @@ impl Scribe<'_> {
 
     /// A process that was frozen and wakes late must not write over its successor.
     fn check_fence(&self, tx: &Transaction<'_>) -> Result<(), CommitError> {
-        let newest: i64 = tx
-            .prepare_cached("SELECT max(number) FROM boot")?
-            .query_row([], |row| row.get(0))?;
+        let newest: i64 =
+            tx.prepare_cached("SELECT max(number) FROM boot")?.query_row([], |row| row.get(0))?;
         if newest.cast_unsigned() == self.boot { Ok(()) } else { Err(CommitError::Fenced) }
     }
 
@@ -151,7 +151,8 @@ impl Scribe<'_> {
         let sql = "
             INSERT INTO position (shard, boot, seq) VALUES (?1, ?2, ?3)
             ON CONFLICT (shard) DO UPDATE SET boot = excluded.boot, seq = excluded.seq";
-        let position = params![batch.shard, self.boot.cast_signed(), batch.position_last.cast_signed()];
+        let position =
+            params![batch.shard, self.boot.cast_signed(), batch.position_last.cast_signed()];
         tx.prepare_cached(sql)?.execute(position).map(|_| ())
     }
 

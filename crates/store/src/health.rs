@@ -102,12 +102,8 @@ impl StoreHealth {
     /// All of it, as the console shows it.
     #[must_use]
     pub fn figures(&self) -> [Figure; 11] {
-        let counter = |name, help, value: u64| Figure {
-            name,
-            help,
-            is_counter: true,
-            value: value as f64,
-        };
+        let counter =
+            |name, help, value: u64| Figure { name, help, is_counter: true, value: value as f64 };
         let gauge = |name, help, value| Figure { name, help, is_counter: false, value };
         let flag = |it: &AtomicBool| f64::from(u8::from(it.load(Relaxed)));
         let last_commit_seconds = self.last_commit_nanos.load(Relaxed) as f64 / 1e9;

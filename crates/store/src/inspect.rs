@@ -60,6 +60,19 @@ pub(crate) fn is_there(path: &Path) -> Result<bool, OpenError> {
 /// Checks the file at `path`, which exists.
 pub(crate) fn inspect(path: &Path, known: u32) -> Result<Inspected, OpenError> {
     check_header(path, known)?;
+    let log = beside(path, "-wal");
+    let had_log = log.exists();
+    let inspected = look(path, known);
+    if inspected.is_err() && !had_log {
+        // SQLite makes these for a look, too: an empty log and an index over it.
+        for made in [log, beside(path, "-shm")] {
+            fs::remove_file(made).ok();
+        }
+    }
+    inspected
+}
+
+fn look(path: &Path, known: u32) -> Result<Inspected, OpenError> {
     let refuse = |source: rusqlite::Error| refusal(path, source);
     let conn = connect_to_look(path).map_err(refuse)?;
     // Once more through the log, which may hold a newer first page than the file.
@@ -99,7 +112,9 @@ fn check_header(path: &Path, known: u32) -> Result<(), OpenError> {
     };
     let id = big_endian(&header, APPLICATION_ID_AT);
     if id != APPLICATION_ID {
-        return Err(foreign(format!("its application id is {id:#010x}, not {APPLICATION_ID:#010x}")));
+        return Err(foreign(format!(
+            "its application id is {id:#010x}, not {APPLICATION_ID:#010x}"
+        )));
     }
     check_version(path, big_endian(&header, USER_VERSION_AT), known)
 }
@@ -142,7 +157,8 @@ fn check_pages(conn: &Connection, path: &Path, check: &str) -> Result<(), OpenEr
 }
 
 fn past_boot(conn: &Connection) -> rusqlite::Result<Option<PastBoot>> {
-    let sql = "SELECT number, started_at_secs, stopped_at_secs FROM boot ORDER BY number DESC LIMIT 1";
+    let sql =
+        "SELECT number, started_at_secs, stopped_at_secs FROM boot ORDER BY number DESC LIMIT 1";
     let read = |row: &rusqlite::Row<'_>| {
         Ok(PastBoot {
             number: row.get::<_, i64>(0)?.cast_unsigned(),

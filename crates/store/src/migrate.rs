@@ -33,8 +33,7 @@ pub(crate) fn create(folder: &Folder, migrations: &[&str]) -> Result<(), OpenErr
         remove_if_there(&beside(&new, suffix)).map_err(fault)?;
     }
     create_private(&new).map_err(fault)?;
-    fill(&new, migrations)
-        .map_err(|source| OpenError::Database { path: new.clone(), source })?;
+    fill(&new, migrations).map_err(|source| OpenError::Database { path: new.clone(), source })?;
     File::open(&new).and_then(|it| it.sync_all()).map_err(fault)?;
     std::fs::rename(&new, &path).map_err(fault)?;
     folder.sync().map_err(fault)
@@ -106,3 +105,6 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,7 +115,6 @@ fn begin(conn: &Connection, now_secs: u64) -> rusqlite::Result<u64> {
             (SELECT coalesce(max(boot), 0) FROM position),
             (SELECT coalesce(max(boot), 0) FROM transition)), ?1
         RETURNING number";
-    let boot: i64 =
-        conn.prepare(sql)?.query_row([now_secs.cast_signed()], |row| row.get(0))?;
+    let boot: i64 = conn.prepare(sql)?.query_row([now_secs.cast_signed()], |row| row.get(0))?;
     Ok(boot.cast_unsigned())
 }

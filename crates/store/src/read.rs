@@ -2,9 +2,7 @@
 
 use std::{collections::HashMap, path::Path, time::Duration};
 
-use model::{
-    Belief, Cause, Look, Measure, Moment, Position, RunId, Verdict,
-};
+use model::{Belief, Cause, Look, Measure, Moment, Position, RunId, Verdict};
 use rusqlite::{Connection, Row};
 
 use crate::{

@@ -41,6 +41,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// While nothing can be committed, the log says so this often.
 const REMINDER: Duration = Duration::from_mins(1);
 
+/// What a thread that was told to leave its work undone still gets to notice it.
+const ABANDON_WAIT: Duration = Duration::from_millis(200);
+
 /// How often a close looks whether the thread has ended.
 const CLOSE_STEP: Duration = Duration::from_millis(5);
 
@@ -112,18 +115,25 @@ impl Writer {
     }
 
     /// Has everything that was sent so far written and ends the thread, but waits no longer than
-    /// `within`: on a full disk there is no end to wait for.
+    /// `within`: on a full disk there is no end to wait for. A thread that hangs in the disk is
+    /// left to end with the process.
     pub fn close(self, within: Duration) -> Closed {
         let deadline = Instant::now() + within;
         // An error means that it has ended already, or that its queue stayed full.
-        let sent = self.orders.send_timeout(Order::Close, within).is_ok();
-        while !self.thread.is_finished() && Instant::now() < deadline && sent {
-            thread::sleep(CLOSE_STEP);
+        if self.orders.send_timeout(Order::Close, within).is_ok() {
+            self.wait_until(deadline);
         }
         self.abandoned.store(true, Relaxed);
         self.thread.thread().unpark();
-        let joined = self.thread.join().is_ok();
+        self.wait_until(Instant::now() + ABANDON_WAIT);
+        let joined = self.thread.is_finished() && self.thread.join().is_ok();
         if joined && self.closed.load(Relaxed) { Closed::Clean } else { Closed::Unclean }
+    }
+
+    fn wait_until(&self, deadline: Instant) {
+        while !self.thread.is_finished() && Instant::now() < deadline {
+            thread::sleep(CLOSE_STEP);
+        }
     }
 
     /// Sends a [`Order::Flush`] and waits for its answer; `false` if none came within `within`.
@@ -160,7 +170,10 @@ impl Desk {
         loop {
             let last = self.gather(&mut group);
             if self.settle(&group).is_err() {
-                tracing::error!(orders = group.len() + self.waiting.len(), "the store was left with work undone");
+                tracing::error!(
+                    orders = group.len() + self.waiting.len(),
+                    "the store was left with work undone"
+                );
                 return;
             }
             answer(&mut group);

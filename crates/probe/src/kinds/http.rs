@@ -16,7 +16,6 @@ use model::{
     Cause, CauseCode, Form, KindSpec, Measure, MeasureSpec, ParamFault, ParamSpec, Params, Unit,
     Value, Verdict,
 };
-use regex::bytes::Regex;
 use tokio::time::Instant;
 use url::Url;
 
@@ -503,24 +502,14 @@ fn wanted(params: &Params, redirects_followed: bool, faults: &mut Vec<ParamFault
     let wanted = Wanted {
         codes,
         text: params.text("body").map(|it| it.as_bytes().into()),
-        pattern: pattern(params, "body_regex", faults),
-        forbidden: pattern(params, "body_not_regex", faults),
+        pattern: terms::pattern(params, "body_regex", faults),
+        forbidden: terms::pattern(params, "body_not_regex", faults),
         json: json(params, faults),
     };
     if wanted.judges_body() && params.text("method") == Some("HEAD") {
         faults.push(fault("method", "the answer to HEAD has no body to judge", "use GET"));
     }
     wanted
-}
-
-fn pattern(params: &Params, param: &'static str, faults: &mut Vec<ParamFault>) -> Option<Regex> {
-    match Regex::new(params.text(param)?) {
-        Ok(pattern) => Some(pattern),
-        Err(error) => {
-            faults.push(fault(param, error.to_string(), ""));
-            None
-        }
-    }
 }
 
 fn json(params: &Params, faults: &mut Vec<ParamFault>) -> Vec<(Path, Box<str>)> {

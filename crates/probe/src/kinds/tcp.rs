@@ -371,18 +371,11 @@ fn target(params: &Params, faults: &mut Vec<ParamFault>) -> (Option<Arc<str>>, u
 
 fn expected(params: &Params, faults: &mut Vec<ParamFault>) -> Option<Expected> {
     let bytes = bytes_of(params, "expect", faults);
-    let pattern = params.text("expect_regex");
+    let pattern = terms::pattern(params, "expect_regex", faults);
     if bytes.is_some() && pattern.is_some() {
         faults.push(fault("expect_regex", "stands beside `expect`", "keep one of them"));
     }
-    let Some(pattern) = pattern else { return bytes.map(Expected::Bytes) };
-    match Regex::new(pattern) {
-        Ok(pattern) => Some(Expected::Pattern(pattern)),
-        Err(error) => {
-            faults.push(fault("expect_regex", error.to_string(), ""));
-            None
-        }
-    }
+    pattern.map(Expected::Pattern).or(bytes.map(Expected::Bytes))
 }
 
 fn read_max(params: &Params, faults: &mut Vec<ParamFault>) -> usize {
@@ -522,3 +515,68 @@ const MEASURES: &[MeasureSpec] = &[
     tls::TLS_VERSION,
     tls::TLS_CIPHER,
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use model::Value;
+    use socket2::{Domain, Socket, Type};
+
+    use super::*;
+    use crate::{Target, Trace, WorldSettings};
+
+    /// One look at `port` of the loopback, as a shard would have it.
+    fn look(port: u16) -> Found {
+        let params = Params([("port", Value::Text(port.to_string().into()))].into());
+        let tcp = Tcp::build(&params).unwrap();
+        let target = Target { name: "acme/web/port".into(), address: Some("127.0.0.1".into()) };
+        let timeout = Duration::from_secs(20);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let deadline = Instant::now() + timeout;
+            let ask = Ask { target: &target, deadline, timeout, trace: &Trace::off() };
+            Kind::look(&tcp, &World::new(&WorldSettings::default()), &ask).await
+        })
+    }
+
+    #[test]
+    fn a_port_is_fine_once_somebody_listens() {
+        // Bound, so that nobody else takes it, and not listening yet.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+        let Verdict::Seen { cause: Some(cause), .. } = look(port).verdict else {
+            panic!("nobody listens there yet");
+        };
+        assert_eq!(cause.code, CauseCode::Refused);
+        socket.listen(1).unwrap();
+        assert_eq!(look(port).verdict, Verdict::OK);
+    }
+
+    #[test]
+    fn texts_stand_for_bytes() {
+        assert_eq!(unescape(r"a\r\n\t\0\\\x1F\xff").unwrap(), b"a\r\n\t\0\\\x1f\xff");
+        assert_eq!(unescape("grün").unwrap(), "grün".as_bytes());
+        for wrong in [r"\q", "\\", r"\x1", r"\xg0", r"\x1é", r"\é"] {
+            assert!(unescape(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_found_across_the_pieces_they_come_in() {
+        let expected = Expected::Bytes(b"ready".to_vec());
+        let mut heard = Heard { bytes: b"rea".to_vec(), searched: 0, cost_left: 0 };
+        assert!(!heard.has(&expected, false));
+        heard.bytes.extend_from_slice(b"dy");
+        assert!(heard.has(&expected, false));
+    }
+
+    #[test]
+    fn a_pattern_is_searched_for_only_so_often_before_the_end() {
+        let expected = Expected::Pattern(Regex::new("x").unwrap());
+        let mut heard = Heard { bytes: b"aaax".to_vec(), searched: 0, cost_left: 3 };
+        assert!(!heard.has(&expected, false));
+        assert!(heard.has(&expected, true));
+    }
+}

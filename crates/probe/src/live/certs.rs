@@ -38,7 +38,7 @@ pub(super) struct Signed {
 impl Authority {
     pub(super) fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let mut params = named("Campanile test root");
+        let mut params = named(&format!("Campanile test root in {}", folder.path().display()));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.not_after = date_time_ymd(2080, 1, 1);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();

@@ -114,7 +114,7 @@ pub(super) async fn read_request(stream: &mut TcpStream) -> String {
 
 /// Reads whatever comes first.
 pub(super) async fn read_some(stream: &mut TcpStream) {
-    let mut block = [0; 16 << 10];
+    let mut block = vec![0; 16 << 10];
     assert!(stream.read(&mut block).await.is_ok_and(|count| count > 0));
 }
 

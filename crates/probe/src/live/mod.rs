@@ -22,7 +22,7 @@ use crate::{Ask, CATALOGUE, Entry, Found, Looker, Target, Trace, World, WorldSet
 /// Long enough for anything that is going to happen at all.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// For looks that are meant to run out of time.
-const HASTE: Duration = Duration::from_millis(300);
+const HASTE: Duration = Duration::from_secs(1);
 
 /// Runs `test` as a shard would: on one thread, with local tasks.
 fn locally<T>(test: impl Future<Output = T>) -> T {

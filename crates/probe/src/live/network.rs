@@ -17,7 +17,16 @@ pub(super) fn alone(name: &str, setup: &str, body: impl FnOnce()) {
     let script =
         format!("set -e\nip link set lo up\n{setup}\nexec \"$0\" --exact {name} --nocapture");
     let output = Command::new("unshare")
-        .args(["--net", "--mount", "--fork", "--kill-child", "/bin/sh", "-c", &script])
+        .args([
+            "--net",
+            "--mount-proc",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "/bin/sh",
+            "-c",
+            &script,
+        ])
         .arg(env::current_exe().unwrap())
         .env(INSIDE, "1")
         .output()

@@ -52,7 +52,7 @@ impl Nginx {
         let mut text = format!(
             "daemon off; user root; worker_processes 1; pid {root}/pid; error_log stderr;
              events {{ worker_connections 64; }}
-             http {{ access_log off; default_type text/plain; root {root};
+             http {{ access_log off; ssl_protocols TLSv1.2 TLSv1.3; default_type text/plain; root {root};
              client_body_temp_path {root}/a; proxy_temp_path {root}/b;
              fastcgi_temp_path {root}/c; uwsgi_temp_path {root}/d; scgi_temp_path {root}/e;\n"
         );

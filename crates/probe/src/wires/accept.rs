@@ -216,7 +216,10 @@ fn is_equal(found: &Json, expected: &str) -> bool {
                 expected.is_some() && expected == number.as_f64()
             }
         }
-        other => other.to_string() == expected,
+        other => {
+            let written = other.to_string();
+            written == expected
+        }
     }
 }
 

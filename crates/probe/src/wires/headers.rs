@@ -168,11 +168,11 @@ mod tests {
     #[test]
     fn what_identifies_the_admin_is_sensitive() {
         let pairs =
-            [("x-token", Value::Secret(model::Secret::new("t"))), ("x", Value::Text("t".into()))];
+            [("x-token", Value::Secret(model::Secret::new("zzz"))), ("x", Value::Text("t".into()))];
         let pairs = pairs.map(|(name, value)| (name.into(), value)).to_vec();
         let params = Params([("headers", Value::Map(pairs))].into());
         let headers = written_headers(&params, &mut Vec::new());
         assert!(headers["x-token"].is_sensitive() && !headers["x"].is_sensitive());
-        assert!(!format!("{:?}", headers["x-token"]).contains('t'), "{headers:?}");
+        assert!(!format!("{:?}", headers["x-token"]).contains("zzz"), "{headers:?}");
     }
 }

@@ -181,18 +181,23 @@ impl Read<'_> {
     /// hyper knows what it could not parse; the stream knows why nothing more came.
     fn cause(&self, doing: &str, error: &hyper::Error) -> Cause {
         let io = error.source().and_then(|it| it.downcast_ref::<io::Error>());
+        // hyper makes errors of its own in the same type, about what it read.
+        let io = io.filter(|it| it.raw_os_error().is_some());
+        let text = innermost(error);
         let code = match self.fault.get() {
             Some(Fault::TooMuch) => CauseCode::TooLarge,
             Some(Fault::Tls) => CauseCode::TlsHandshake,
             Some(Fault::Other(code)) => code,
-            // A client is told apart from a server by features, and only a server may ask hyper
-            // whether a head was too large. Its text says so to everybody.
-            _ if error.is_parse() && innermost(error).ends_with("too large") => CauseCode::TooLarge,
+            // hyper tells these apart by text alone: whether a head was too large only its
+            // server may ask, and errors of HTTP/2 belong to a crate below.
+            _ if error.is_parse() && text.ends_with("too large") => CauseCode::TooLarge,
+            _ if text.contains("error received") => CauseCode::Reset,
+            _ if text.contains("error detected") => CauseCode::Malformed,
             _ if error.is_parse() => CauseCode::Malformed,
             Some(Fault::Closed) => CauseCode::Closed,
             None => io.map_or(CauseCode::Malformed, errno::code_of),
         };
-        Cause::new(code, format!("{doing}: {}", innermost(error)))
+        Cause::new(code, format!("{doing}: {text}"))
     }
 }
 

@@ -403,7 +403,9 @@ fn certificate_cause(name: &str, fault: &CertificateFault, chain: &Option<Chain>
             Cause::new(CauseCode::CertificateName, format!("not for {name}"))
         }
         CertificateError::NotValidForNameContext { presented, .. } => {
-            let text = format!("not for {name} but for {}", presented.join(", "));
+            // They come as `DnsName("other.example")`.
+            let bare = presented.iter().map(|it| it.split('"').nth(1).unwrap_or(it));
+            let text = format!("not for {name} but for {}", bare.collect::<Vec<_>>().join(", "));
             Cause::new(CauseCode::CertificateName, text)
         }
         _ if chain.as_ref().is_some_and(|it| it.self_issued) => {

@@ -184,7 +184,7 @@ impl Story {
             };
         }
         if was_hard_bad {
-            return self.hard(status);
+            return Look { status, ..before };
         }
         let attempt = match was_soft_bad && !self.bad_under_fallen_host {
             true => before.attempt + 1,

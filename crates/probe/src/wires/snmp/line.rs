@@ -283,6 +283,13 @@ impl Line {
         raw::dropped(self.socket.as_fd()).unwrap_or(0)
     }
 
+    /// How many requests wait for an answer, and of how many agents.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let table = self.table();
+        (table.waiting.len(), table.sources.len())
+    }
+
     pub(super) fn counts(&self) -> SnmpCounts {
         SnmpCounts {
             requests: self.counters.requests.load(Relaxed),
@@ -319,6 +326,11 @@ impl Line {
         let waiting =
             || Waiting { target, proof: Proof::User, receiver: Receiver::Many(sender.clone()) };
         (self.enter(target, ids.map(|id| (id, waiting())).collect()), heard)
+    }
+
+    /// Watches what an agent sends that is no SNMP message, for as long as the slot is kept.
+    pub(super) fn watch(&self, target: SocketAddr) -> Slot<'_> {
+        self.enter(peer(target), Vec::new())
     }
 
     fn enter(&self, target: Peer, waiting: Vec<(u32, Waiting)>) -> Slot<'_> {

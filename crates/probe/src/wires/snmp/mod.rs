@@ -16,6 +16,8 @@ mod oid;
 mod round;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod v3;
 mod walk;
 

@@ -38,10 +38,11 @@ const LIMITS_MAX: usize = 65_536;
 
 type Outcome = LocalBoxFuture<'static, Rc<Answers>>;
 type Got = Result<Value, Cause>;
+type Open = (Rc<Wanted>, WeakShared<Outcome>);
 
 /// The rounds that can still be joined.
 #[derive(Default)]
-pub(super) struct Rounds(RefCell<HashMap<Agent, (Rc<Wanted>, WeakShared<Outcome>)>>);
+pub(super) struct Rounds(RefCell<HashMap<Agent, Open>>);
 
 impl fmt::Debug for Rounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,7 +117,10 @@ impl Rounds {
 
 /// Holds one round.
 async fn hold(inner: Rc<Inner>, agent: Agent, wanted: Rc<Wanted>) -> Rc<Answers> {
-    task::yield_now().await;
+    // A task of its own stands behind all that are ready now. Yielding in place would not do: the
+    // next one to join would drive this future on at once.
+    let turn = task::spawn_local(task::yield_now()).await;
+    debug_assert!(turn.is_ok(), "yielding cannot fail");
     inner.rounds.close(&agent, &wanted);
     let objects = wanted.objects.take();
     let limit = inner.limits.borrow().get(&agent.address).copied();

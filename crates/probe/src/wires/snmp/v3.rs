@@ -117,27 +117,42 @@ impl Users {
         let dropped = line.dropped();
         let names: Vec<async_snmp::Oid> =
             objects.iter().map(|it| async_snmp::Oid::from_slice(it.arcs())).collect();
-        let mut second = false;
+        let watch = line.watch(terms.address);
+        let mut earlier = None;
         loop {
             let ear = Ear::new(line, terms);
-            let outcome = self.request(&ear, auth.clone(), terms, (operation, &names)).await;
-            let failure = match outcome {
+            let lenient =
+                matches!(earlier, Some(Noted::Report(ReportStatus::NotInTimeWindow { .. })));
+            let client = self.client(&ear, auth.clone(), terms, lenient)?;
+            let failure = match request(&client, terms, (operation, &names)).await {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
+            if let Failure::Answered(cause) = failure {
+                return Err(cause);
+            }
             let noted = ear.noted();
-            let engine_doubtful = noted.as_ref().is_none_or(Noted::is_about_the_engine);
-            if engine_doubtful && !matches!(failure, Failure::Answered(_)) {
+            if noted.as_ref().is_none_or(Noted::is_about_the_engine) {
                 self.engines.borrow_mut().remove(&terms.address);
-                if noted.is_some() && !second && Instant::now() < terms.deadline {
-                    second = true;
-                    continue;
+            }
+            match noted {
+                // Once more, with what the agent says of itself now.
+                Some(noted)
+                    if noted.is_about_the_engine()
+                        && earlier.is_none()
+                        && Instant::now() < terms.deadline =>
+                {
+                    earlier = Some(noted);
+                }
+                Some(noted) => return Err(noted.cause(terms.address)),
+                None if line.dropped() != dropped => return Err(overflow()),
+                None if watch.garbled().is_some() => {
+                    return Err(malformed(terms.address, format_args!("it is not SNMP")));
+                }
+                None => {
+                    return Err(earlier.map_or_else(|| ear.silence(), |it| it.cause(terms.address)));
                 }
             }
-            if noted.is_none() && matches!(failure, Failure::Silence) && line.dropped() != dropped {
-                return Err(overflow());
-            }
-            return Err(failure.cause(noted, &ear));
         }
     }
 
@@ -176,33 +191,16 @@ impl Users {
         derived
     }
 
-    async fn request(
+    /// A client for one request. A `lenient` one believes the time that an agent claims without
+    /// proof, for one message: some devices cannot sign that claim. All that an attacker gains is
+    /// to choose the time in one signed question of ours; an answer must prove itself all the same.
+    fn client(
         &self,
         ear: &Ear,
         auth: Auth,
         terms: &Terms<'_>,
-        (operation, names): (Operation, &[async_snmp::Oid]),
-    ) -> Result<Response, Failure> {
-        let client = self.client(ear, auth, terms)?;
-        let exchange = async {
-            match operation {
-                Operation::Get => client.get_many(names).await.map(|it| it.varbinds),
-                Operation::GetNext => client.get_next_many(names).await.map(|it| it.varbinds),
-                Operation::GetBulk(count) => client.get_bulk(names, 0, count.into()).await,
-            }
-        };
-        match timeout_at(terms.deadline, exchange).await {
-            Err(_) => Err(Failure::Silence),
-            Ok(Ok(bindings)) => {
-                let bindings = bindings.into_iter().map(binding);
-                let bindings = bindings.collect::<Result<_, _>>().map_err(Failure::Answered)?;
-                Ok(Response { status: ErrorStatus::NONE, index: 0, bindings })
-            }
-            Ok(Err(error)) => Failure::of(&error, terms.address),
-        }
-    }
-
-    fn client(&self, ear: &Ear, auth: Auth, terms: &Terms<'_>) -> Result<Client<Ear>, Failure> {
+        lenient: bool,
+    ) -> Result<Client<Ear>, Cause> {
         let left = terms.deadline.saturating_duration_since(Instant::now());
         let retry =
             Retry::fixed(RESENDS, Duration::ZERO).expect("two repeats are within its limit");
@@ -211,13 +209,14 @@ impl Users {
             .exchange_timeout(Some(left))
             .retry(retry)
             .max_oids_per_request(super::OBJECTS_PER_REQUEST_MAX)
+            .allow_unauthenticated_v3_time_correction(lenient)
             .engine_cache(self.engine(terms.address));
         let privacy = terms.user.privacy.as_ref();
         if privacy.is_some_and(|(protocol, _)| protocol.is_des_family()) {
-            builder = builder.des_salt_state(self.salt().map_err(Failure::Answered)?);
+            builder = builder.des_salt_state(self.salt()?);
         }
         let client = builder.build_with_transport(ear.clone());
-        client.map_err(|error| Failure::Answered(internal(&error)))
+        client.map_err(|error| internal(&error))
     }
 
     fn engine(&self, address: SocketAddr) -> Arc<EngineCache> {
@@ -250,6 +249,29 @@ impl Users {
         let nowhere = |_: &PersistedDesSaltState| Ok::<_, std::io::Error>(());
         let salt = DesSaltState::restart(previous, nowhere).map_err(|error| internal(&error))?;
         Ok(kept.insert(salt).clone())
+    }
+}
+
+async fn request(
+    client: &Client<Ear>,
+    terms: &Terms<'_>,
+    (operation, names): (Operation, &[async_snmp::Oid]),
+) -> Result<Response, Failure> {
+    let exchange = async {
+        match operation {
+            Operation::Get => client.get_many(names).await.map(|it| it.varbinds),
+            Operation::GetNext => client.get_next_many(names).await.map(|it| it.varbinds),
+            Operation::GetBulk(count) => client.get_bulk(names, 0, count.into()).await,
+        }
+    };
+    match timeout_at(terms.deadline, exchange).await {
+        Err(_) => Err(Failure::Silence),
+        Ok(Ok(bindings)) => {
+            let bindings = bindings.into_iter().map(binding);
+            let bindings = bindings.collect::<Result<_, _>>().map_err(Failure::Answered)?;
+            Ok(Response { status: ErrorStatus::NONE, index: 0, bindings })
+        }
+        Ok(Err(error)) => Failure::of(&error, terms.address),
     }
 }
 
@@ -353,14 +375,6 @@ impl Failure {
             }
             other => Self::Answered(internal(other)),
         })
-    }
-
-    fn cause(self, noted: Option<Noted>, ear: &Ear) -> Cause {
-        match (self, noted) {
-            (Self::Answered(cause), _) => cause,
-            (Self::Silence, Some(noted)) => noted.cause(ear.address),
-            (Self::Silence, None) => ear.silence(),
-        }
     }
 }
 

@@ -1,16 +1,12 @@
 //! What is written against what is planned: layers, ranges, lists, names.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
-
-mod catalogue;
-mod folder;
-
 use std::{fmt::Write as _, time::Duration};
 
 use config::Loaded;
 use expect_test::{Expect, expect};
-use folder::Folder;
 use model::{Asked, Plan, Profile, Value};
+
+use crate::{catalogue, folder::Folder};
 
 /// Everything of a plan that a test can want to know, a line for each host and service.
 fn picture(loaded: &Loaded) -> String {
@@ -665,7 +661,7 @@ fn secrets_come_from_the_environment_first() {
     const VARIABLE: &str = "CAMPANILE_SECRET_FROM_ENV";
     if std::env::var_os(VARIABLE).is_none() {
         let done = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "secrets_come_from_the_environment_first"])
+            .args(["--exact", "plan::secrets_come_from_the_environment_first"])
             .env(VARIABLE, "by variable")
             .output()
             .unwrap();

@@ -1,16 +1,12 @@
 //! Files that nobody wrote by hand: huge, deep, torn, random. Each is refused or read, within
 //! limits and without a panic.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
-
-mod catalogue;
-mod folder;
-
 use std::{fs, path::Path};
 
 use config::{Code, Loaded, explain};
-use folder::Folder;
 use proptest::prelude::*;
+
+use crate::folder::Folder;
 
 fn codes(loaded: &Loaded) -> Vec<Code> {
     loaded.diagnostics.iter().map(|it| it.code).collect()

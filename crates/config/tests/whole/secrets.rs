@@ -1,12 +1,8 @@
 //! A secret is in no output, whatever else is wrong around it.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
-
-mod catalogue;
-mod folder;
-
 use config::explain;
-use folder::Folder;
+
+use crate::folder::Folder;
 
 /// In all secrets below and nowhere else.
 const CANARY: &str = "canary7";

@@ -5,10 +5,6 @@
 //! `config.yaml` of its own. Files called `secrets/open…` can be read by others, other secrets
 //! cannot.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
-
-mod catalogue;
-
 use std::{
     collections::BTreeSet,
     fs,
@@ -17,6 +13,8 @@ use std::{
 };
 
 use config::{Code, Loaded, load};
+
+use crate::catalogue;
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/config")

@@ -1,0 +1,77 @@
+//! Figures that the engine has beside its checks: of the wires, of the shards' own troubles, and
+//! of the store.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use probe::World;
+use store::StoreHealth;
+
+use crate::shard::Common;
+
+/// How many packets of one wire met one fate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Count {
+    wire: &'static str,
+    fate: &'static str,
+    value: u64,
+}
+
+/// What passed through the sockets of one shard.
+pub(crate) fn wire_counts(world: &World) -> Vec<Count> {
+    let (ping, snmp) = (world.ping_counts(), world.snmp_counts());
+    let icmp = [
+        ("sent", ping.sent),
+        ("received", ping.received),
+        ("answered", ping.answered),
+        ("forged", ping.forged),
+        ("foreign", ping.foreign),
+        ("late", ping.late),
+        ("doubled", ping.doubled),
+        ("malformed", ping.malformed),
+        ("dropped_by_kernel", ping.dropped_by_kernel),
+        ("error", ping.errors),
+        ("foreign_error", ping.foreign_errors),
+        ("congested", ping.congested),
+    ];
+    let snmp = [
+        ("sent", snmp.requests),
+        ("answered", snmp.answers),
+        ("late", snmp.late),
+        ("doubled", snmp.doubled),
+        ("foreign", snmp.foreign),
+        ("malformed", snmp.malformed),
+        ("undeliverable", snmp.undeliverable),
+    ];
+    let of = |wire| move |(fate, value)| Count { wire, fate, value };
+    icmp.into_iter().map(of("icmp")).chain(snmp.into_iter().map(of("snmp"))).collect()
+}
+
+/// Has the console show the figures of all shards and of the store.
+pub(crate) fn publish(common: &Arc<Common>, health: Arc<StoreHealth>) {
+    let shards = Arc::clone(common);
+    common.shared.add_source(move |readings| {
+        for (number, wires) in shards.wires.iter().enumerate() {
+            let number = number.to_string();
+            let shard = [("shard", number.as_str())];
+            let stalls = wires.stalls.load(Relaxed) as f64;
+            let unsent = wires.rows_unsent.load(Relaxed) as f64;
+            readings.counter("campanile_stalls", "Times the engine stood still", &shard, stalls);
+            let help = "Rows that wait in memory for the store";
+            readings.gauge("campanile_shard_rows_unsent", help, &shard, unsent);
+            for it in wires.counts.load().iter() {
+                let labels = [("wire", it.wire), ("fate", it.fate)];
+                let help = "Packets of the shared sockets, by what became of them";
+                readings.counter("campanile_wire_packets", help, &labels, it.value as f64);
+            }
+        }
+    });
+    common.shared.add_source(move |readings| {
+        for it in health.figures() {
+            if it.is_counter {
+                readings.counter(it.name, it.help, &[], it.value);
+            } else {
+                readings.gauge(it.name, it.help, &[], it.value);
+            }
+        }
+    });
+}

@@ -1,0 +1,456 @@
+//! A shard's thread: one runtime, one [`engine::Shard`], one world of sockets.
+//!
+//! The driver is dull on purpose. It waits for whatever comes first (an answer, an order, the time
+//! of the next wake), feeds it to the shard, and carries out what the shard wants. It decides
+//! nothing, but for one thing that only a driver can see: that this process stood still.
+
+use std::{
+    collections::VecDeque,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use console::{Cell, KindCounters, Shared};
+use crossbeam_channel::Sender;
+use engine::{Effect, Input, Limits, Shard, Spec};
+use model::{
+    Belief, Cause, CauseCode, CheckResult, CheckableId, FromShard, KindId, Moment, Position,
+    StateType, Status, ToShard, Verdict,
+};
+use probe::{World, WorldSettings};
+use store::{Batch, Order, Recorded};
+use tokio::{sync::mpsc, task::LocalSet, time::sleep_until};
+
+use crate::{
+    build::Question,
+    clock::Clock,
+    desk::ToDesk,
+    looks::{self, Answers},
+    readings::{Count, wire_counts},
+};
+
+/// Orders that may wait for one shard.
+const INBOX_MAX: usize = 4_096;
+/// Answers fed between two looks at the clock.
+const ANSWERS_PER_TURN_MAX: usize = 256;
+/// The shard looks at the clock at least this often, so that it notices when it stood still.
+const HEARTBEAT: Duration = Duration::from_millis(250);
+/// A gap between two looks at the clock from which on the process stood still.
+const STALL_MIN: Duration = Duration::from_millis(1_500);
+/// A run that starts later than this after its due moment counts as late: the promise for p99.
+const LATE_AFTER: Duration = Duration::from_millis(100);
+/// Rows that may wait in memory while the store takes none, before the shard starts no more looks.
+const ROWS_UNSENT_MAX: usize = 2_000_000;
+
+/// A change of what a shard has to do.
+pub(crate) enum Change {
+    /// Add or redefine a checkable.
+    Put {
+        id: CheckableId,
+        spec: Spec,
+        question: Option<Question>,
+        cell: Option<Arc<Cell>>,
+        restored: Option<Box<Belief>>,
+    },
+    /// Forget one.
+    Remove(CheckableId),
+    /// How much may be under way.
+    Limit(Limits),
+}
+
+/// What a shard's thread may be told.
+pub(crate) enum ToDriver {
+    /// Changes of the plan; small portions, so that the timetable goes on between them.
+    Change(Vec<Change>),
+    /// Everything of the plan has been sent.
+    Begin,
+    /// The desk speaks.
+    Desk(ToShard),
+    /// Start nothing more, wait for what is under way until `within` has passed, and end.
+    Drain { within: Duration },
+}
+
+/// The way to a shard.
+#[derive(Clone, Debug)]
+pub(crate) struct Door(mpsc::Sender<ToDriver>);
+
+impl Door {
+    /// Passes an order of the desk on; `false` if there is no room for it now.
+    pub(crate) fn tell(&self, order: ToShard) -> bool {
+        // A shard that has ended needs no orders.
+        !matches!(self.0.try_send(ToDriver::Desk(order)), Err(mpsc::error::TrySendError::Full(_)))
+    }
+
+    /// Sends an order and waits for room.
+    pub(crate) async fn send(&self, order: ToDriver) -> bool {
+        self.0.send(order).await.is_ok()
+    }
+}
+
+/// What all shards have in common, and what is seen of them from outside.
+pub(crate) struct Common {
+    pub(crate) clock: Clock,
+    pub(crate) boot: u64,
+    pub(crate) shards: u32,
+    pub(crate) record_results: bool,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) store: Sender<Order>,
+    pub(crate) desk: Sender<ToDesk>,
+    pub(crate) wires: Vec<Wires>,
+}
+
+/// Counts of a shard's wires and of its own troubles, by name; written by the shard once a
+/// heartbeat.
+#[derive(Debug, Default)]
+pub(crate) struct Wires {
+    pub(crate) stalls: AtomicU64,
+    pub(crate) rows_unsent: AtomicU64,
+    pub(crate) counts: arc_swap::ArcSwap<Vec<Count>>,
+}
+
+/// A shard's thread.
+pub(crate) struct Handle {
+    pub(crate) door: Door,
+    pub(crate) thread: JoinHandle<()>,
+}
+
+/// Starts shard `number`.
+pub(crate) fn start(number: u32, common: Arc<Common>, limits: Limits) -> anyhow::Result<Handle> {
+    let (sender, inbox) = mpsc::channel(INBOX_MAX);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let run = move || {
+        let local = LocalSet::new();
+        local.block_on(&runtime, async move {
+            let shard = Shard::new(number, common.shards, limits, common.clock.now());
+            Driver::new(number, shard, common).run(inbox).await;
+        });
+    };
+    let thread = std::thread::Builder::new().name(format!("shard-{number}")).spawn(run)?;
+    Ok(Handle { door: Door(sender), thread })
+}
+
+/// What woke the driver.
+enum Event {
+    Answer,
+    Order(ToDriver),
+    Time,
+    Closed,
+}
+
+/// What the driver keeps for each checkable of its shard, by place.
+struct Place {
+    question: Option<Question>,
+    cell: Option<Arc<Cell>>,
+}
+
+struct Driver {
+    number: u32,
+    shard: Shard,
+    common: Arc<Common>,
+    places: Vec<Option<Place>>,
+    world: Rc<World>,
+    answers: Rc<Answers>,
+    effects: Vec<Effect>,
+    batch: Batch,
+    /// Messages that the desk had no room for yet.
+    untold: VecDeque<ToDesk>,
+    last_turn: Moment,
+    /// Until when the process last stood still.
+    stalled_until: Moment,
+    drain_by: Option<Moment>,
+}
+
+impl Driver {
+    fn new(number: u32, shard: Shard, common: Arc<Common>) -> Self {
+        let now = common.clock.now();
+        Self {
+            number,
+            shard,
+            common,
+            places: Vec::new(),
+            world: Rc::new(World::new(&WorldSettings { shard: number })),
+            answers: Rc::default(),
+            effects: Vec::new(),
+            batch: Batch { shard: number, ..Batch::default() },
+            untold: VecDeque::new(),
+            last_turn: now,
+            stalled_until: Moment::ZERO,
+            drain_by: None,
+        }
+    }
+
+    async fn run(mut self, mut inbox: mpsc::Receiver<ToDriver>) {
+        let mut begun = false;
+        let mut heartbeat_at = Moment::ZERO;
+        loop {
+            let event = self.next_event(&mut inbox, begun).await;
+            let now = self.common.clock.now();
+            self.notice_stall(now);
+            match event {
+                Event::Answer => self.feed_answers(now),
+                Event::Order(ToDriver::Begin) => {
+                    begun = true;
+                    self.common.shared.shard_began(self.number);
+                }
+                Event::Order(order) => self.obey(now, order),
+                Event::Time => {}
+                Event::Closed => return,
+            }
+            let may_start = begun && self.drain_by.is_none() && !self.is_clogged();
+            if may_start && self.shard.next_wake().is_some_and(|at| at <= now) {
+                self.shard.wake(now, &mut self.effects);
+            }
+            self.carry_out(now);
+            self.hand_over();
+            if now >= heartbeat_at {
+                heartbeat_at = now.after(HEARTBEAT);
+                self.report();
+            }
+            if self.drain_by.is_some_and(|by| now >= by || self.shard.in_flight() == 0) {
+                self.finish();
+                return;
+            }
+        }
+    }
+
+    async fn next_event(&self, inbox: &mut mpsc::Receiver<ToDriver>, begun: bool) -> Event {
+        let now = self.common.clock.now();
+        let heartbeat = now.after(HEARTBEAT);
+        let wake = if begun && self.drain_by.is_none() { self.shard.next_wake() } else { None };
+        let until = wake.map_or(heartbeat, |it| it.min(heartbeat));
+        tokio::select! {
+            biased;
+            order = inbox.recv() => order.map_or(Event::Closed, Event::Order),
+            () = self.answers.wait() => Event::Answer,
+            () = sleep_until(self.common.clock.instant_of(until)) => Event::Time,
+        }
+    }
+
+    /// A gap in the turns means that this process stood still, and answers that were under way
+    /// then say nothing about their targets.
+    fn notice_stall(&mut self, now: Moment) {
+        let gap = now.since(self.last_turn);
+        self.last_turn = now;
+        if gap > STALL_MIN {
+            self.stalled_until = now;
+            self.wires().stalls.fetch_add(1, Relaxed);
+            tracing::warn!(shard = self.number, ?gap, "the engine stood still");
+        }
+    }
+
+    fn feed_answers(&mut self, now: Moment) {
+        for _ in 0..ANSWERS_PER_TURN_MAX {
+            let Some(mut result) = self.answers.take() else { return };
+            self.blind_if_stalled(&mut result);
+            self.feed(now, result);
+        }
+    }
+
+    /// Bad news from a look that was under way while we stood still is no news.
+    fn blind_if_stalled(&self, result: &mut CheckResult) {
+        let bad = matches!(&result.verdict, Verdict::Seen { status, .. } if !status.is_fine());
+        if bad && result.started_at < self.stalled_until {
+            let text = "the engine stood still while the look was under way";
+            result.verdict = Cause::new(CauseCode::Stall, text).into();
+        }
+    }
+
+    fn feed(&mut self, now: Moment, result: CheckResult) {
+        let id = result.checkable;
+        let (took, conclusive) = (result.took, matches!(result.verdict, Verdict::Seen { .. }));
+        let place = self.place(id);
+        if let Some(cell) = place.and_then(|it| it.cell.as_ref()) {
+            cell.answered(&result);
+        }
+        let kind = place.and_then(|it| it.question.as_ref()).map(|it| it.kind);
+        let verdict = result.verdict.clone();
+        if self.common.record_results {
+            self.batch.results.push(Recorded { at: now, result: result.clone() });
+        }
+        self.shard.handle(now, Input::Answered(result), &mut self.effects);
+        if let Some(counters) = kind.and_then(|it| self.counters(it)) {
+            // What was made of it, thresholds included, as far as one look can say it.
+            let judged = self.shard.belief(id).filter(|_| conclusive).map(|it| it.now.status);
+            match judged {
+                Some(status) => {
+                    counters.finished(&Verdict::Seen { status, cause: None }, took);
+                }
+                None => counters.finished(&verdict, took),
+            }
+        }
+    }
+
+    fn obey(&mut self, now: Moment, order: ToDriver) {
+        match order {
+            ToDriver::Change(changes) => {
+                for change in changes {
+                    self.change(now, change);
+                }
+            }
+            ToDriver::Desk(order) => {
+                self.shard.handle(now, Input::Desk(order), &mut self.effects);
+            }
+            ToDriver::Drain { within } => self.drain_by = Some(now.after(within)),
+            ToDriver::Begin => {}
+        }
+    }
+
+    fn change(&mut self, now: Moment, change: Change) {
+        match change {
+            Change::Put { id, spec, question, cell, restored } => {
+                let local = id.local(self.common.shards);
+                if self.places.len() <= local {
+                    self.places.resize_with(local + 1, || None);
+                }
+                self.places[local] = Some(Place { question, cell });
+                self.shard.put(now, id, spec, restored.map(|it| *it));
+                self.show(now, id);
+            }
+            Change::Remove(id) => {
+                self.shard.remove(id);
+                if let Some(place) = self.places.get_mut(id.local(self.common.shards)) {
+                    *place = None;
+                }
+            }
+            Change::Limit(limits) => self.shard.limit(limits),
+        }
+    }
+
+    /// Carries out what the shard wants.
+    fn carry_out(&mut self, now: Moment) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Probe { checkable, run, due_at } => {
+                    let Some(question) = self.place(checkable).and_then(|it| it.question.clone())
+                    else {
+                        continue;
+                    };
+                    let lateness = now.since(due_at);
+                    if let Some(counters) = self.counters(question.kind) {
+                        counters.started(lateness, lateness > LATE_AFTER);
+                    }
+                    let clock = self.common.clock;
+                    looks::begin(&self.world, &self.answers, clock, question, checkable, run);
+                }
+                Effect::Tell(seq, message) => self.tell(seq, message),
+                Effect::Remember(id) => {
+                    self.show(now, id);
+                    if let Some(belief) = self.shard.belief(id) {
+                        self.batch.beliefs.push((id, belief.clone()));
+                    }
+                }
+                Effect::Skipped(id, reason) => {
+                    if let Some(counters) = self.kind_of(id).and_then(|it| self.counters(it)) {
+                        counters.skipped(reason);
+                    }
+                }
+                Effect::Lost(id) => {
+                    if let Some(counters) = self.kind_of(id).and_then(|it| self.counters(it)) {
+                        let lost = Cause::bare(CauseCode::Lost).into();
+                        counters.finished(&lost, Duration::ZERO);
+                        counters.overran();
+                    }
+                }
+            }
+        }
+        self.effects = effects;
+    }
+
+    fn tell(&mut self, seq: u64, message: FromShard) {
+        self.batch.position_last = seq;
+        if let FromShard::Changed(transition) = &message {
+            log_change(self.place(transition.checkable), transition);
+            self.batch.transitions.push((seq, transition.clone()));
+        }
+        let position = Position { boot: self.common.boot, seq };
+        self.untold.push_back(ToDesk::Shard(self.number, position, message));
+    }
+
+    /// Gives what was produced to the store and the desk. What they have no room for stays here.
+    fn hand_over(&mut self) {
+        while let Some(message) = self.untold.pop_front() {
+            if let Err(back) = self.common.desk.try_send(message) {
+                if back.is_full() {
+                    self.untold.push_front(back.into_inner());
+                }
+                break;
+            }
+        }
+        if self.batch.is_empty() {
+            return;
+        }
+        let empty = Batch {
+            shard: self.number,
+            position_last: self.batch.position_last,
+            ..Batch::default()
+        };
+        let batch = std::mem::replace(&mut self.batch, empty);
+        if let Err(back) = self.common.store.try_send(Order::Batch(batch))
+            && let Order::Batch(batch) = back.into_inner()
+        {
+            self.batch = batch;
+        }
+    }
+
+    /// So much is unsent that no more may be asked: better late than forgotten.
+    fn is_clogged(&self) -> bool {
+        self.batch.rows() + self.untold.len() > ROWS_UNSENT_MAX
+    }
+
+    /// The last batch goes to the store, however long that takes it.
+    fn finish(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        let batch = Batch { shard: self.number, ..batch };
+        if !batch.is_empty() && self.common.store.send(Order::Batch(batch)).is_err() {
+            tracing::error!(shard = self.number, "the store has ended before its last batch");
+        }
+    }
+
+    fn show(&self, now: Moment, id: CheckableId) {
+        let Some(cell) = self.place(id).and_then(|it| it.cell.as_ref()) else { return };
+        if let Some(view) = self.shard.view(id, now) {
+            cell.believe(view.belief, view.centipercent);
+        }
+    }
+
+    fn report(&self) {
+        let wires = self.wires();
+        wires.rows_unsent.store(self.batch.rows() as u64, Relaxed);
+        wires.counts.store(Arc::new(wire_counts(&self.world)));
+    }
+
+    fn wires(&self) -> &Wires {
+        &self.common.wires[self.number as usize]
+    }
+
+    fn place(&self, id: CheckableId) -> Option<&Place> {
+        self.places.get(id.local(self.common.shards))?.as_ref()
+    }
+
+    fn kind_of(&self, id: CheckableId) -> Option<KindId> {
+        Some(self.place(id)?.question.as_ref()?.kind)
+    }
+
+    fn counters(&self, kind: KindId) -> Option<&KindCounters> {
+        self.common.shared.counters().of(self.number, kind)
+    }
+}
+
+/// One line for each hard change; steps on the way to it only when somebody debugs.
+fn log_change(place: Option<&Place>, it: &model::Transition) {
+    let name = place.and_then(|it| it.question.as_ref()).map_or("", |it| &it.target.name);
+    let cause = it.cause.as_ref().map(ToString::to_string).unwrap_or_default();
+    let (status, attempt) = (it.to.status, it.to.attempt);
+    if it.is_hard_change() {
+        let kind = it.to.kind.word();
+        tracing::info!(name, %status, kind, attempt, flapping = it.flapping, cause, "believed");
+    } else if it.to.kind == StateType::Soft || status != Status::Ok {
+        tracing::debug!(name, %status, attempt, cause, "seen");
+    }
+}

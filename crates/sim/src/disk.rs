@@ -1,0 +1,79 @@
+//! The modelled store: what survives a crash.
+//!
+//! Beliefs are written in the order in which they were handed over, in groups. A crash loses what
+//! had not been committed, and nothing else.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use model::{Belief, Moment};
+
+/// A belief that has been handed over and not been committed.
+#[derive(Clone, Debug)]
+struct Pending {
+    ticket: u64,
+    name: String,
+    belief: Belief,
+}
+
+/// Everything that was handed over for keeping.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    committed: BTreeMap<String, Belief>,
+    pending: VecDeque<Pending>,
+    tickets: u64,
+    latest: Moment,
+}
+
+impl Disk {
+    /// Hands over a belief; gives the ticket under which it will be committed.
+    pub fn put(&mut self, now: Moment, name: &str, belief: Belief) -> u64 {
+        self.tickets += 1;
+        self.latest = self.latest.max(now);
+        self.pending.push_back(Pending { ticket: self.tickets, name: name.to_owned(), belief });
+        self.tickets
+    }
+
+    /// Is anything waiting to be committed?
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Commits everything handed over; gives the last ticket.
+    pub fn commit(&mut self) -> u64 {
+        for it in self.pending.drain(..) {
+            debug_assert!(it.ticket <= self.tickets, "tickets only grow");
+            self.committed.insert(it.name, it.belief);
+        }
+        self.tickets
+    }
+
+    /// The process dies: what had not been committed is gone.
+    pub fn crash(&mut self) {
+        self.pending.clear();
+    }
+
+    /// The configuration knows `name` no more.
+    pub fn forget(&mut self, name: &str) {
+        self.pending.retain(|it| it.name != name);
+        self.committed.remove(name);
+    }
+
+    /// What is stored about `name`.
+    #[must_use]
+    pub fn belief(&self, name: &str) -> Option<&Belief> {
+        self.committed.get(name)
+    }
+
+    /// The latest moment that was ever handed over, so that time does not run backwards over a
+    /// restart. It is kept apart from the rows, as if every heartbeat wrote it.
+    #[must_use]
+    pub fn latest(&self) -> Moment {
+        self.latest
+    }
+
+    /// Time has got as far as `now`.
+    pub fn heartbeat(&mut self, now: Moment) {
+        self.latest = self.latest.max(now);
+    }
+}
