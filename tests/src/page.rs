@@ -10,6 +10,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::LIMIT;
 
+/// Metrics in the stricter of the two formats, as Prometheus asks for them, and anything else.
+const ACCEPT: &str = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5,*/*;q=0.1";
+
 /// The answer to a request.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -40,7 +43,8 @@ impl Page {
         stream.set_write_timeout(Some(LIMIT))?;
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\nContent-Length: \
+             0\r\nAccept: {ACCEPT}\r\n\r\n"
         )?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;

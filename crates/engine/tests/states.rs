@@ -12,7 +12,7 @@ use model::{
 use proptest::prelude::*;
 use reference::{Believed, Event, Rules, believe};
 
-#[allow(unreachable_pub, reason = "it is public where it is at home")]
+#[allow(unreachable_pub, dead_code, reason = "it is at home in the simulator, which uses more")]
 #[path = "../../sim/src/reference/mod.rs"]
 mod reference;
 

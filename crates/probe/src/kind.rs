@@ -41,13 +41,16 @@ impl<K: Kind> Looker for K {
     }
 }
 
+/// A built check, or the mistakes that kept it from being built.
+pub type Built = Result<Arc<dyn Looker>, Vec<ParamFault>>;
+
 /// One line of the catalogue.
 #[derive(Clone, Copy)]
 pub struct Entry {
     /// The kind's description.
     pub spec: &'static KindSpec,
     /// Builds one check.
-    pub build: fn(&Params) -> Result<Arc<dyn Looker>, Vec<ParamFault>>,
+    pub build: fn(&Params) -> Built,
     /// Finds every mistake that building would.
     pub vet: fn(&Params) -> Vec<ParamFault>,
 }

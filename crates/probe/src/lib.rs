@@ -12,7 +12,7 @@ mod terms;
 mod wires;
 mod world;
 
-pub use kind::{Entry, Kind, Looker, entry};
+pub use kind::{Built, Entry, Kind, Looker, entry};
 pub use kinds::CATALOGUE;
 pub use wires::icmp::{PingCounts, SocketKind, ping_right};
 pub use wires::snmp::SnmpCounts;

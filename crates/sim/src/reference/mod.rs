@@ -107,6 +107,24 @@ impl Story {
         }
     }
 
+    /// The admin changed the rules: what is believed stays, as far as it fits.
+    pub fn redefine(&mut self, rules: Rules) {
+        let shape = |it: Rules| it.profile == Profile::Icinga;
+        if shape(self.rules) != shape(rules) {
+            let Self { recorded, changes, last_recorded, .. } = Self::new(rules);
+            (self.recorded, self.changes, self.last_recorded) = (recorded, changes, last_recorded);
+        }
+        self.look.attempt = self.look.attempt.min(rules.attempts_max);
+        self.rules = rules;
+    }
+
+    /// The engine was started again: everything is believed as before, but nobody has said yet
+    /// that host or parents are not up.
+    pub fn reborn(&mut self, rules: Rules) {
+        self.redefine(rules);
+        (self.host_up, self.parents_up) = (true, true);
+    }
+
     /// What must be believed now.
     #[must_use]
     pub fn believed(&self) -> Believed {

@@ -135,24 +135,20 @@ impl Users {
             if noted.as_ref().is_none_or(Noted::is_about_the_engine) {
                 self.engines.borrow_mut().remove(&terms.address);
             }
-            match noted {
+            let doubtful = noted.as_ref().is_some_and(Noted::is_about_the_engine);
+            if doubtful && earlier.is_none() && Instant::now() < terms.deadline {
                 // Once more, with what the agent says of itself now.
-                Some(noted)
-                    if noted.is_about_the_engine()
-                        && earlier.is_none()
-                        && Instant::now() < terms.deadline =>
-                {
-                    earlier = Some(noted);
-                }
-                Some(noted) => return Err(noted.cause(terms.address)),
-                None if line.dropped() != dropped => return Err(overflow()),
-                None if watch.garbled().is_some() => {
-                    return Err(malformed(terms.address, format_args!("it is not SNMP")));
-                }
-                None => {
-                    return Err(earlier.map_or_else(|| ear.silence(), |it| it.cause(terms.address)));
-                }
+                earlier = noted;
+                continue;
             }
+            if noted.is_none() && line.dropped() != dropped {
+                return Err(overflow());
+            }
+            if noted.is_none() && watch.garbled().is_some() {
+                return Err(malformed(terms.address, format_args!("it is not SNMP")));
+            }
+            let told = noted.or(earlier).map(|it| it.cause(terms.address));
+            return Err(told.unwrap_or_else(|| ear.silence()));
         }
     }
 
@@ -161,10 +157,13 @@ impl Users {
         let config = UsmConfig::new(Bytes::copy_from_slice(user.name.as_bytes()))
             .context_name(Bytes::copy_from_slice(user.context.as_bytes()));
         let Some((protocol, password)) = &user.auth else { return Ok(config.into()) };
-        let keys = self.keys((*protocol, password.clone(), user.privacy.clone()));
-        let Ok(keys) = timeout_at(terms.deadline, keys).await else {
+        let wanted = (*protocol, password.clone(), user.privacy.clone());
+        let Ok(keys) = timeout_at(terms.deadline, self.keys(wanted.clone())).await else {
             return Err(Cause::new(CauseCode::Overload, "no time to derive the keys"));
         };
+        if keys.is_err() {
+            self.keys.borrow_mut().remove(&wanted);
+        }
         let config = config.with_master_keys((*keys?).clone());
         config.map(Auth::from).map_err(|error| internal(&error))
     }
