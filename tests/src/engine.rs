@@ -139,12 +139,14 @@ impl Engine {
         })
     }
 
-    /// Waits until a host is believed to be in `state` (0 UP, 1 DOWN, 2 UNREACHABLE).
+    /// Waits until a host is believed to be in `state` (0 UP, 1 DOWN, 2 UNREACHABLE), hard.
     ///
     /// # Panics
     /// When it is not.
     pub fn wait_for_host(&self, host: &str, state: u8) -> Exposition {
-        self.wait_for(&format!("{host} in state {state}"), |it| it.host(host) == Some(state))
+        self.wait_for(&format!("{host} hard in state {state}"), |it| {
+            it.host(host).is_some_and(|it| it.hard && it.state == state)
+        })
     }
 
     /// Waits until it has printed `text`.

@@ -23,10 +23,10 @@ impl Series {
     }
 }
 
-/// What is believed about a service.
+/// What is believed about a service or host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Believed {
-    /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+    /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; of a host 0 UP, 1 DOWN, 2 UNREACHABLE.
     pub state: u8,
     /// Believed, or still being looked at again.
     pub hard: bool,
@@ -169,15 +169,20 @@ impl Exposition {
         })
     }
 
-    /// The state of `customer/host`: 0 UP, 1 DOWN, 2 UNREACHABLE; `None` while nothing is believed.
+    /// What is believed about `customer/host` (state 0 UP, 1 DOWN, 2 UNREACHABLE); `None` while
+    /// nothing is.
     ///
     /// # Panics
     /// When the name has not two parts.
     #[must_use]
-    pub fn host(&self, name: &str) -> Option<u8> {
+    pub fn host(&self, name: &str) -> Option<Believed> {
         let (customer, host) = name.split_once('/').expect("customer/host");
         let labels = [("customer", customer), ("host", host)];
-        self.value("campanile_host_state", &labels).map(small)
+        Some(Believed {
+            state: small(self.value("campanile_host_state", &labels)?),
+            hard: self.value("campanile_host_hard", &labels)? == 1.0,
+            flapping: self.value("campanile_host_flapping", &labels)? == 1.0,
+        })
     }
 
     /// Everything that is believed, for messages.
@@ -185,9 +190,7 @@ impl Exposition {
     pub fn beliefs(&self) -> String {
         let mut text = String::new();
         for (series, value) in &self.samples {
-            if ["campanile_service_state", "campanile_service_hard", "campanile_host_state"]
-                .contains(&series.name.as_str())
-            {
+            if ["_state", "_hard"].iter().any(|it| series.name.ends_with(it)) {
                 let labels: Vec<&str> = series.labels.values().map(String::as_str).collect();
                 let written = writeln!(text, "{} {} {value}", series.name, labels.join("/"));
                 written.expect("a string takes everything");

@@ -60,8 +60,11 @@ impl Snmpd {
     pub fn start_again(&mut self) {
         let state = self.sandbox.path().join("state");
         let mut command = Command::new("snmpd");
-        // -C: only the given file; -r: run without files of the system that we may not read.
-        command.args(["-f", "-Lo", "-C", "-r", "-c"]).arg(self.sandbox.path().join("snmpd.conf"));
+        // -C: only the given file; -r: run without files of the system that we may not read;
+        // -I -smux: no second port that all agents would fight for.
+        command
+            .args(["-f", "-Lo", "-C", "-r", "-I", "-smux", "-c"])
+            .arg(self.sandbox.path().join("snmpd.conf"));
         command.arg("-p").arg(self.sandbox.path().join("pid"));
         command.arg(format!("udp:127.0.0.1:{}", self.port));
         command.env("SNMP_PERSISTENT_DIR", &state).env("SNMPCONFPATH", &state);

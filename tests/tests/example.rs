@@ -52,10 +52,11 @@ fn within_a_minute_one_service_is_soft_and_then_hard() {
         let believed = it.service("local/self/discard");
         believed.is_some_and(|it| it == Believed { state: 2, hard: false, flapping: false })
     });
-    let metrics = engine.wait_for_hard("local/self/discard", 2);
-    let checks = [("customer", "local"), ("host", "self")];
-    let services = metrics.all("campanile_service_state", &checks).count();
-    assert_eq!(services, 4, "{}", metrics.beliefs());
+    engine.wait_for_hard("local/self/discard", 2);
+    engine.wait_for("all four services", |it| {
+        let host = [("customer", "local"), ("host", "self")];
+        it.all("campanile_service_state", &host).count() == 4
+    });
     engine.wait_for_hard("local/self/healthy", 0);
     engine.wait_for_hard("local/self/metrics", 0);
 }

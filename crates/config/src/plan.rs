@@ -15,7 +15,7 @@ use std::{
     thread,
 };
 
-use model::{Asked, EngineSettings, Host, Labels, Params, Plan, Service, Value};
+use model::{Asked, EngineSettings, Host, Labels, Plan, Service};
 
 use crate::{
     code::Code,
@@ -209,13 +209,13 @@ impl<'a> Planner<'_, 'a> {
         let alive = self.library.alive(base, &mut self.report);
         let alive = alive.and_then(|put| {
             let asked = self.asked(&put, "");
-            needs_address = asked.iter().find(|it| needs_host(&it.params)).map(|_| put.key);
+            needs_address = asked.iter().find(|it| self.needs_host(it)).map(|_| put.key);
             asked
         });
         for (name, put) in puts {
             let labels = self.labels(&put.labelled);
             let Some((asked, labels)) = self.asked(&put, name).zip(labels) else { continue };
-            if needs_host(&asked.params) {
+            if self.needs_host(&asked) {
                 needs_address = needs_address.or(Some(put.key));
             }
             services.push((name.into(), labels, asked));
@@ -252,6 +252,12 @@ impl<'a> Planner<'_, 'a> {
         self.settler.settle(&gathered, self.library.kinds, &mut self.report)
     }
 
+    /// Does the check ask the host's address, rather than one of its own?
+    fn needs_host(&self, asked: &Asked) -> bool {
+        let kind = self.library.kinds.get(usize::from(asked.check.kind.0));
+        kind.is_some_and(|it| (it.needs_host)(&asked.params))
+    }
+
     fn services_without_host(&mut self, customer: &CustomerDraft, part: &mut Part) {
         if customer.services.is_empty() {
             return;
@@ -265,7 +271,7 @@ impl<'a> Planner<'_, 'a> {
             let Some((asked, labels)) = self.asked(&put, &service.name).zip(labels) else {
                 continue;
             };
-            if needs_host(&asked.params) {
+            if self.needs_host(&asked) {
                 self.report.add(no_host(service, put.key));
             }
             part.services.push(Service {
@@ -380,18 +386,6 @@ pub(crate) fn put_alone(
         return None;
     }
     Some(library.put(base, &[(Rank::Service, key, body)], report))
-}
-
-/// Does the check ask the host's address, rather than one of its own?
-///
-/// By agreement among the kinds a parameter called `address`, or any URL, takes its place.
-fn needs_host(params: &Params) -> bool {
-    let is_url = |it: &Value| match it {
-        Value::Text(text) => text.contains("://"),
-        Value::Secret(secret) => secret.reveal().contains("://"),
-        _ => false,
-    };
-    params.get("address").is_none() && !params.0.values().any(is_url)
 }
 
 fn without_service(key: View<'_>) -> Diagnostic {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body, Frame};
+use futures_util::Stream;
 use tokio::{runtime::Handle, sync::mpsc, time::timeout};
 
 /// A piece is sent once it has this many bytes.
@@ -87,16 +87,15 @@ impl fmt::Write for PieceWriter {
     }
 }
 
-impl Body for Pieces {
-    type Data = Bytes;
-    type Error = BrokenOff;
+impl Stream for Pieces {
+    type Item = Result<Bytes, BrokenOff>;
 
-    fn poll_frame(
+    fn poll_next(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    ) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         self.0.poll_recv(context).map(|piece| match piece {
-            Some(Piece::Text(text)) => Some(Ok(Frame::data(text))),
+            Some(Piece::Text(text)) => Some(Ok(text)),
             Some(Piece::End) => None,
             None => Some(Err(BrokenOff)),
         })

@@ -157,14 +157,13 @@ impl Exposition {
         let readings = self.shared.readings();
         for family in readings.chunk_by(|a, b| a.name == b.name) {
             let first = &family[0];
-            let labels = |it: &crate::readings::Reading| it.labels.clone();
             if first.is_counter {
                 page.counter(first.name, first.help, |out| {
-                    family.iter().try_for_each(|it| out.sample_f64(&labels(it), it.value))
+                    family.iter().try_for_each(|it| out.reading(&it.labels, it.value))
                 })?;
             } else {
                 page.gauge(first.name, first.help, |out| {
-                    family.iter().try_for_each(|it| out.sample(&labels(it), it.value))
+                    family.iter().try_for_each(|it| out.reading(&it.labels, it.value))
                 })?;
             }
         }
@@ -444,6 +443,13 @@ impl Family<'_> {
         self.encoder.encode_family(labels)?.encode_gauge(&value)
     }
 
+    fn reading(&mut self, labels: &OwnedLabels, value: f64) -> Result {
+        match labels.is_empty() {
+            true => self.encoder.encode_gauge(&value),
+            false => self.sample(labels, value),
+        }
+    }
+
     /// The sum of the histograms of all shards.
     fn histogram<'h>(
         &mut self,
@@ -473,14 +479,22 @@ impl Counted<'_> {
         }
     }
 
-    fn sample_f64(&mut self, labels: &impl EncodeLabelSet, count: f64) -> Result {
-        let mut encoder = self.0.encoder.encode_family(labels)?;
-        match self.0.format {
-            Format::OpenMetrics => encoder.encode_counter::<NoLabelSet, f64, f64>(&count, None),
-            Format::Plain => encoder.encode_gauge(&count),
+    fn reading(&mut self, labels: &OwnedLabels, count: f64) -> Result {
+        if self.0.format == Format::Plain {
+            return self.0.reading(labels, count);
+        }
+        let encoder = &mut self.0.encoder;
+        match labels.is_empty() {
+            true => encoder.encode_counter::<NoLabelSet, f64, f64>(&count, None),
+            false => {
+                let mut encoder = encoder.encode_family(labels)?;
+                encoder.encode_counter::<NoLabelSet, f64, f64>(&count, None)
+            }
         }
     }
 }
+
+type OwnedLabels = Vec<(&'static str, String)>;
 
 #[derive(Debug)]
 struct BuildLabels<'a>(&'a crate::Build);

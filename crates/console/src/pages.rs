@@ -101,7 +101,7 @@ async fn metrics(State(desk): State<Desk>, headers: HeaderMap) -> Response {
             writer.finish().ok();
         }
     });
-    ([(header::CONTENT_TYPE, format.content_type())], Body::new(body)).into_response()
+    ([(header::CONTENT_TYPE, format.content_type())], Body::from_stream(body)).into_response()
 }
 
 async fn ready(State(desk): State<Desk>) -> Response {

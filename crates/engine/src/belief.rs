@@ -122,7 +122,7 @@ fn next_look(belief: &mut Belief, subject: &Subject<'_>, seen: Status, now: Mome
         (false, StateType::Hard) if waits => return was,
         (false, StateType::Hard) => return Look { status: seen, ..was },
         (true, _) if waits => 1,
-        (false, StateType::Soft) if waits => was.attempt,
+        (false, StateType::Soft) if waits => return Look { status: seen, ..was },
         (true, _) => 1,
         (false, StateType::Soft) if afresh => 1,
         (false, StateType::Soft) => was.attempt.saturating_add(1),

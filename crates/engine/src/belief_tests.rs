@@ -175,3 +175,23 @@ fn oscillation_below_the_attempts_is_flapping_for_us() {
     "#]],
     );
 }
+
+#[test]
+fn an_attempt_that_waits_for_the_host_is_as_old_as_it_was() {
+    let check = check_of(Profile::Campanile);
+    let mut belief = initial(Profile::Campanile, false, Moment::ZERO);
+    let mut see = |secs, host| {
+        let subject = Subject {
+            checkable: CheckableId(1),
+            check: &check,
+            of_host: false,
+            host,
+            parents_up: true,
+        };
+        observe(&mut belief, &subject, Moment::from_secs(secs), Status::Critical, None);
+        belief.attempt_at
+    };
+    assert_eq!(see(10, HostView::Up), Moment::from_secs(10));
+    assert_eq!(see(30, HostView::NotUp), Moment::from_secs(10));
+    assert_eq!(see(50, HostView::Up), Moment::from_secs(50));
+}

@@ -8,7 +8,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use model::{
-    Belief, Cause, CauseCode, Check, CheckResult, CheckableId, FromShard, Moment, RunId,
+    Belief, Cause, CauseCode, Check, CheckResult, CheckableId, FromShard, Moment, Period, RunId,
     SkipReason, Standing, StateType, Status, ToShard, Transition, Verdict,
 };
 
@@ -47,8 +47,24 @@ pub enum Input {
         /// What was seen.
         verdict: Verdict,
     },
+    /// A result that an engine has judged before, as its store kept it: it is judged again in the
+    /// same way, thresholds included, and takes no run.
+    Recorded(CheckResult),
     /// The desk speaks.
     Desk(ToShard),
+}
+
+impl Input {
+    /// Whom it is about; nobody else's belief can change by it.
+    fn checkable(&self) -> CheckableId {
+        match self {
+            Self::Answered(result) | Self::Recorded(result) => result.checkable,
+            Self::Reported { checkable, .. } | Self::Desk(ToShard::CheckNow { checkable }) => {
+                *checkable
+            }
+            Self::Desk(ToShard::Parents { host, .. }) => *host,
+        }
+    }
 }
 
 /// What a shard asks of its driver. Carrying one out cannot fail *here*.
@@ -164,6 +180,13 @@ impl Shard {
         })
     }
 
+    /// Is `result` the answer to a run that is under way? Any other will be dropped.
+    #[must_use]
+    pub fn awaits(&self, result: &CheckResult) -> bool {
+        let awaited = self.slot(result.checkable).and_then(|it| it.awaited);
+        awaited.is_some_and(|it| it.run == result.run)
+    }
+
     /// When `checkable` is asked next; `None` if it is not.
     #[must_use]
     pub fn due(&self, checkable: CheckableId) -> Option<Moment> {
@@ -257,6 +280,15 @@ impl Shard {
 
     /// Takes in one input.
     pub fn handle(&mut self, now: Moment, input: Input, effects: &mut Vec<Effect>) {
+        let checkable = input.checkable();
+        let before = self.belief(checkable).map(fingerprint);
+        self.take_in(now, input, effects);
+        if before != self.belief(checkable).map(fingerprint) {
+            effects.push(Effect::Remember(checkable));
+        }
+    }
+
+    fn take_in(&mut self, now: Moment, input: Input, effects: &mut Vec<Effect>) {
         match input {
             Input::Answered(result) => {
                 self.answered(now, result, effects);
@@ -268,6 +300,15 @@ impl Shard {
                     && self.slot(checkable).is_some()
                 {
                     self.conclude(now, now, local, status, cause, effects);
+                }
+            }
+            Input::Recorded(result) => {
+                let local = self.local(result.checkable);
+                if let Verdict::Seen { status, cause } = result.verdict
+                    && self.slot(result.checkable).is_some()
+                {
+                    let (status, cause) = self.judged(local, now, status, cause, &result.measures);
+                    self.conclude(now, result.started_at, local, status, cause, effects);
                 }
             }
             Input::Desk(ToShard::CheckNow { checkable }) => self.look_now(now, checkable, effects),
@@ -329,6 +370,7 @@ impl Shard {
             return;
         }
         let Some(slot) = &mut self.slots[local as usize] else { return };
+        slot.waits_on_demand = on_demand;
         if slot.waiting_since.replace(due_at).is_none() {
             self.waiting.push_back(local);
         } else {
@@ -377,10 +419,17 @@ impl Shard {
             let Some(local) = self.waiting.pop_front() else { return };
             let Some(slot) = &mut self.slots[local as usize] else { continue };
             let Some(due_at) = slot.waiting_since else { continue };
-            if slot.awaited.is_some() {
+            let on_demand = slot.waits_on_demand;
+            let period = slot.spec.check.as_ref().map(|it| it.period.as_deref());
+            let is_open = |it: Option<&Period>| it.is_none_or(|it| it.is_open(now));
+            if slot.awaited.is_some() || period.is_none() {
                 slot.waiting_since = None;
+            } else if !period.is_some_and(is_open) {
+                slot.waiting_since = None;
+                let id = self.id(local);
+                effects.push(Effect::Skipped(id, SkipReason::Period));
             } else if self.may_start(local) {
-                self.start(now, due_at, local, false, effects);
+                self.start(now, due_at, local, on_demand, effects);
             } else {
                 self.waiting.push_back(local);
             }
@@ -399,13 +448,19 @@ impl Shard {
         let wish = std::mem::replace(&mut slot.wish, Wish::None);
         self.ended(local);
         let started_at = awaited.started_at;
+        let mut counted = !awaited.on_demand;
         if let Verdict::Seen { status, cause } = result.verdict {
             let (status, cause) = self.judged(local, now, status, cause, &result.measures);
-            if self.counts(local, now, awaited, status) {
+            counted = self.counts(local, now, awaited, status);
+            if counted {
                 self.conclude(now, started_at, local, status, cause, effects);
             }
         }
-        self.schedule_after(local, now, started_at);
+        if counted {
+            self.schedule_after(local, now, started_at);
+        } else {
+            self.schedule_overdue(local, now);
+        }
         if wish == Wish::Asked {
             let slot = self.slots[local as usize].as_ref();
             let up = slot.is_some_and(|it| it.belief.now.status.is_fine());
@@ -508,7 +563,7 @@ impl Shard {
         });
     }
 
-    /// Lets `event` work on the belief of `local`, and says what came of it.
+    /// Lets `event` work on the belief of `local`, and tells of the transition that came of it.
     fn change(
         &mut self,
         local: u32,
@@ -525,14 +580,8 @@ impl Shard {
             host: HostView::Up,
             parents_up: slot.parents_up,
         };
-        let before = fingerprint(&slot.belief);
-        let transition = event(&mut slot.belief, &subject);
-        let changed = before != fingerprint(&slot.belief);
-        if let Some(transition) = transition {
+        if let Some(transition) = event(&mut slot.belief, &subject) {
             self.tell(FromShard::Changed(transition), effects);
-        }
-        if changed {
-            effects.push(Effect::Remember(checkable));
         }
     }
 
@@ -541,6 +590,8 @@ impl Shard {
         let slot = self.slots[local as usize].as_ref();
         let host = slot.and_then(|it| it.spec.host).and_then(|it| self.slot(it));
         match host {
+            // Nobody looks at it any more: whatever was believed last, its services speak for it.
+            Some(host) if host.spec.check.is_none() => HostView::Up,
             Some(host) if !host.belief.now.status.is_fine() => HostView::NotUp,
             // Its bad answer is waiting for its parents, but it is a bad answer.
             Some(host) if host.held.is_some() => HostView::NotUp,
@@ -601,8 +652,12 @@ impl Shard {
             self.wheel.take(local);
             return;
         };
-        let every = if slot.is_retrying() { check.retry_every } else { check.every };
-        let due = now.next_in_phase(every, phase(slot.spec.phase, every));
+        let (from, every) = match slot.is_retrying() {
+            // Neither a restart nor a reload makes attempts follow each other faster.
+            true => (retry_at(&slot.belief, check, now), check.retry_every),
+            false => (now, check.every),
+        };
+        let due = from.next_in_phase(every, phase(slot.spec.phase, every));
         self.wheel.put(local, due);
     }
 
@@ -628,15 +683,30 @@ impl Shard {
         self.wheel.put(local, due);
     }
 
-    /// After an answer: sooner than the regular turn while bad news is being confirmed.
+    /// After an answer: while bad news is being confirmed, looks are a retry interval apart,
+    /// wherever the regular turn is.
     fn schedule_after(&mut self, local: u32, now: Moment, started_at: Moment) {
         let Some(slot) = &self.slots[local as usize] else { return };
-        let Some(check) = &slot.spec.check else { return };
+        let Some(check) = slot.spec.check.clone() else { return };
         if !slot.is_retrying() && slot.held.is_none() {
             return;
         }
         let retry = started_at.after(check.retry_every).max(now);
-        if self.wheel.due(local).is_none_or(|due| retry < due)
+        if check.period.as_ref().is_none_or(|it| it.is_open(retry)) {
+            self.wheel.put(local, retry);
+        } else {
+            self.schedule_regular(local, retry);
+        }
+    }
+
+    /// After a look out of turn that did not count: its being under way may have cost the retry
+    /// its turn.
+    fn schedule_overdue(&mut self, local: u32, now: Moment) {
+        let Some(slot) = &self.slots[local as usize] else { return };
+        let Some(check) = &slot.spec.check else { return };
+        let retry = retry_at(&slot.belief, check, now);
+        if slot.is_retrying()
+            && self.wheel.due(local).is_none_or(|due| retry < due)
             && check.period.as_ref().is_none_or(|it| it.is_open(retry))
         {
             self.wheel.put(local, retry);
@@ -690,6 +760,12 @@ impl Shard {
 fn phase(hash: u64, every: Duration) -> Duration {
     let every = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX).max(1);
     Duration::from_nanos(hash % every)
+}
+
+/// When bad news may be looked at again: a retry interval after the attempt went up, at once if
+/// that is over.
+fn retry_at(belief: &Belief, check: &Check, now: Moment) -> Moment {
+    belief.attempt_at.min(now).after(check.retry_every).max(now)
 }
 
 /// Does a look's status mean that the checkable is not fine?

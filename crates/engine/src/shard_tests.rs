@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{Flapping, KindId, Look, Period, Profile, SpanOfWeek, TimeZone};
+use model::{
+    Flapping, KindId, Level, Look, Measure, Period, Profile, Rule, SpanOfWeek, Test, TimeZone,
+};
 
 use super::*;
 
@@ -77,16 +79,20 @@ impl Stage {
         self.shard.handle(at, input, &mut self.effects);
     }
 
-    fn answer(&mut self, at: Moment, (checkable, run): (CheckableId, RunId), verdict: Verdict) {
-        let result = CheckResult {
-            checkable,
-            run,
-            started_at: at,
-            took: Duration::ZERO,
-            verdict,
-            measures: Vec::new(),
+    fn answer(&mut self, at: Moment, run: (CheckableId, RunId), verdict: Verdict) {
+        self.input(at, Input::Answered(result(at, run, verdict, Vec::new())));
+    }
+
+    fn belief(&self, local: u32) -> &Belief {
+        self.shard.belief(id(local)).unwrap()
+    }
+
+    fn changes(&self) -> Vec<Transition> {
+        let change = |it: &Effect| match it {
+            Effect::Tell(_, FromShard::Changed(transition)) => Some(transition.clone()),
+            _ => None,
         };
-        self.input(at, Input::Answered(result));
+        self.effects.iter().filter_map(change).collect()
     }
 
     fn look(&self, local: u32) -> Look {
@@ -100,6 +106,28 @@ impl Stage {
         };
         self.effects.iter().filter_map(skip).collect()
     }
+}
+
+fn result(
+    at: Moment,
+    (checkable, run): (CheckableId, RunId),
+    verdict: Verdict,
+    measures: Vec<Measure>,
+) -> CheckResult {
+    CheckResult { checkable, run, started_at: at, took: Duration::ZERO, verdict, measures }
+}
+
+/// Bad once a value has been over 10 for a minute and a half without a break.
+fn patient() -> Check {
+    let rule = Rule {
+        measure: 0,
+        level: Level::Critical,
+        test: Test::Over(10.0),
+        hold: Duration::from_secs(90),
+        clear: Some(Test::Over(5.0)),
+        text: "over 10 for 90s clear 5".into(),
+    };
+    Check { rules: Arc::new([rule]), ..check() }
 }
 
 fn down() -> Verdict {
@@ -303,4 +331,56 @@ fn after_standing_still_nobody_is_asked_in_a_burst() {
     assert_eq!(runs, 0);
     let due: std::collections::BTreeSet<_> = (0..60).map(|it| stage.shard.due(id(it))).collect();
     assert_eq!(due.len(), 60, "everybody is back in phase");
+}
+
+#[test]
+fn the_beginning_of_a_stretch_is_stored_before_it_counts() {
+    let mut stage = Stage::new([service(patient())]);
+    let mut stored = Vec::new();
+    let mut at = secs(FIRST);
+    for value in [1.0, 1.0, 11.0, 11.0, 11.0, 11.0] {
+        let run = stage.wake(at)[0];
+        let measures = vec![Measure::number(0, value)];
+        stage.input(at, Input::Answered(result(at, run, Verdict::OK, measures)));
+        stored.push(stage.effects.contains(&Effect::Remember(id(0))));
+        at = stage.shard.due(id(0)).unwrap();
+    }
+    // Known; nothing; the stretch begins; nothing; it counts, SOFT 1; SOFT 2.
+    assert_eq!(stored, [true, false, true, false, true, true]);
+    assert_eq!(stage.look(0).attempt, 2);
+    let restored = stage.belief(0).clone();
+    let mut next = Shard::new(1, SHARDS, LIMITS, at);
+    next.put(at, id(0), service(patient()), Some(restored.clone()));
+    assert_eq!(next.belief(id(0)), Some(&restored), "another life goes on where this one was");
+}
+
+#[test]
+fn a_recorded_result_is_judged_as_it_was_the_first_time() {
+    let host = Spec { of_host: true, ..service(check()) };
+    let specs = || [host.clone(), Spec { host: Some(id(0)), ..service(patient()) }];
+    let (mut first, mut second) = (Stage::new(specs()), Stage::new(specs()));
+    let mut at = secs(FIRST);
+    for step in 0..200_u64 {
+        // Neither the host nor the value keeps step with the other.
+        let host_is_down = step % 23 > 15;
+        let value = if step % 11 > 3 { 11.0 } else { 1.0 };
+        for run in first.wake(at) {
+            let found = match (run.0 == id(0), host_is_down, step % 29) {
+                (true, true, _) => down(),
+                (_, _, 28) => Cause::bare(CauseCode::Descriptors).into(),
+                _ => Verdict::OK,
+            };
+            let result = result(at, run, found, vec![Measure::number(0, value)]);
+            assert!(first.shard.awaits(&result));
+            first.input(at, Input::Answered(result.clone()));
+            assert!(!first.shard.awaits(&result), "the run is taken");
+            second.input(at, Input::Recorded(result));
+            assert_eq!(second.changes(), first.changes());
+            for local in 0..2 {
+                assert_eq!(second.belief(local), first.belief(local), "step {step}");
+            }
+        }
+        at = first.shard.next_wake().unwrap().max(at.after(Duration::from_millis(5)));
+    }
+    assert!(first.belief(1).known && second.shard.in_flight() == 0);
 }

@@ -55,6 +55,8 @@ pub(crate) struct Slot {
     pub(crate) awaited: Option<Awaited>,
     /// When the run that waits for a free place was due.
     pub(crate) waiting_since: Option<Moment>,
+    /// The run that waits was asked for out of turn.
+    pub(crate) waits_on_demand: bool,
     pub(crate) wish: Wish,
     /// For hosts: runs under way at it and its services.
     pub(crate) in_flight: u16,
@@ -78,6 +80,7 @@ impl Slot {
             belief,
             awaited: None,
             waiting_since: None,
+            waits_on_demand: false,
             wish: Wish::None,
             in_flight: 0,
             parents_up: true,

@@ -226,6 +226,8 @@ pub struct Kind {
     pub spec: &'static KindSpec,
     /// Finds the mistakes that the forms cannot express.
     pub vet: fn(&Params) -> Vec<ParamFault>,
+    /// Does a check with these parameters ask the host's address, rather than one of its own?
+    pub needs_host: fn(&Params) -> bool,
 }
 
 impl fmt::Debug for Kind {

@@ -17,6 +17,9 @@ pub trait Kind: Send + Sync + Sized + 'static {
     /// Every mistake at once, each with the parameter it is about.
     fn build(params: &Params) -> Result<Self, Vec<ParamFault>>;
 
+    /// Does it ask the host's address, rather than one of its own?
+    fn needs_host(&self) -> bool;
+
     /// Looks once. Ends by itself before `ask.deadline`; whoever calls it stops it soon after.
     fn look(&self, world: &World, ask: &Ask<'_>) -> impl Future<Output = Found>;
 }
@@ -53,13 +56,15 @@ pub struct Entry {
     pub build: fn(&Params) -> Built,
     /// Finds every mistake that building would.
     pub vet: fn(&Params) -> Vec<ParamFault>,
+    /// See [`Kind::needs_host`]; no for one that cannot be built.
+    pub needs_host: fn(&Params) -> bool,
 }
 
 impl Entry {
     /// The same as `config` wants it.
     #[must_use]
     pub fn for_config(&self) -> model::Kind {
-        model::Kind { spec: self.spec, vet: self.vet }
+        model::Kind { spec: self.spec, vet: self.vet, needs_host: self.needs_host }
     }
 }
 
@@ -70,5 +75,6 @@ pub const fn entry<K: Kind>() -> Entry {
         spec: &K::SPEC,
         build: |params| Ok(Arc::new(K::build(params)?)),
         vet: |params| K::build(params).err().unwrap_or_default(),
+        needs_host: |params| K::build(params).is_ok_and(|it| it.needs_host()),
     }
 }

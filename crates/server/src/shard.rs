@@ -269,7 +269,7 @@ impl Driver {
         }
         let kind = place.and_then(|it| it.question.as_ref()).map(|it| it.kind);
         let verdict = result.verdict.clone();
-        if self.common.record_results {
+        if self.common.record_results && self.shard.awaits(&result) {
             self.batch.results.push(Recorded { at: now, result: result.clone() });
         }
         self.shard.handle(now, Input::Answered(result), &mut self.effects);

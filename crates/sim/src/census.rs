@@ -280,9 +280,8 @@ impl Census {
 
     /// Who was removed comes back under the old name; a service only if its host is there.
     fn bring_back(&mut self, dice: &mut Dice) {
-        let is_gone = |it: &Item| {
-            !it.present && it.host.is_none_or(|host| self.items[host].present)
-        };
+        let is_gone =
+            |it: &Item| !it.present && it.host.is_none_or(|host| self.items[host].present);
         let gone: Vec<usize> =
             self.items.iter().enumerate().filter(|(_, it)| is_gone(it)).map(|(at, _)| at).collect();
         if !gone.is_empty() {

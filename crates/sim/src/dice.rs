@@ -68,8 +68,8 @@ impl Dice {
         assert!(0 < low && low <= high, "magnitudes start at one");
         // Whole numbers only: floating-point logarithms differ between machines.
         let (low_bits, high_bits) = (low.ilog2(), high.ilog2());
-        let bits = low_bits + u32::try_from(self.below(u64::from(high_bits - low_bits) + 1))
-            .expect("at most 64");
+        let bits = low_bits
+            + u32::try_from(self.below(u64::from(high_bits - low_bits) + 1)).expect("at most 64");
         let start = 1_u64 << bits;
         (start + self.below(start)).clamp(low, high)
     }

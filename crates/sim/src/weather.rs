@@ -43,10 +43,14 @@ pub struct Weather {
     pub reload_gap: Option<Duration>,
     /// Somebody asks for a look at once.
     pub on_demand_gap: Option<Duration>,
+    /// Somebody reports a result from outside.
+    pub report_gap: Option<Duration>,
     /// The wall clock jumps, forwards or backwards.
     pub wall_gap: Option<Duration>,
-    /// Longest time a finished run keeps its place among those under way.
-    pub slow_ppm: u64,
+    /// Longest time a message between shard and desk takes.
+    pub mail_max: Duration,
+    /// Longest time until something handed to the store is committed.
+    pub commit_max: Duration,
 }
 
 impl Weather {
@@ -70,8 +74,10 @@ impl Weather {
             restart_gap: gap(dice, 10 * MINUTE),
             reload_gap: gap(dice, 3 * MINUTE),
             on_demand_gap: gap(dice, MINUTE),
+            report_gap: gap(dice, MINUTE),
             wall_gap: gap(dice, 10 * MINUTE),
-            slow_ppm: rate(dice, 300_000),
+            mail_max: dice.span(Duration::from_micros(1), SECOND),
+            commit_max: dice.span(Duration::from_millis(1), 5 * SECOND),
         }
     }
 }

@@ -105,14 +105,27 @@ impl Reader {
     ///
     /// # Errors
     /// The store cannot be read, or is damaged.
-    pub fn transitions(&self, mut each: impl FnMut(PastTransition)) -> Result<(), ReadError> {
+    pub fn transitions(&self, each: impl FnMut(PastTransition)) -> Result<(), ReadError> {
+        self.transitions_since(0, each)
+    }
+
+    /// The same, from the life `boot` of the engine on.
+    ///
+    /// # Errors
+    /// The store cannot be read, or is damaged.
+    pub fn transitions_since(
+        &self,
+        boot: u64,
+        mut each: impl FnMut(PastTransition),
+    ) -> Result<(), ReadError> {
         let sql = "
             SELECT boot, shard, seq, at, name, from_status, from_hard, from_attempt, to_status,
                 to_hard, to_attempt, was_flapping, flapping, centipercent, cause_code, cause_text
             FROM transition JOIN checkable ON checkable.id = transition.checkable
+            WHERE boot >= ?1
             ORDER BY boot, shard, seq";
         let mut statement = self.conn.prepare(sql)?;
-        let mut rows = statement.query([])?;
+        let mut rows = statement.query([boot.cast_signed()])?;
         while let Some(row) = rows.next()? {
             each(read_transition(row)?);
         }
@@ -123,14 +136,27 @@ impl Reader {
     ///
     /// # Errors
     /// The store cannot be read, or is damaged.
-    pub fn results(&self, mut each: impl FnMut(PastResult)) -> Result<(), ReadError> {
+    pub fn results(&self, each: impl FnMut(PastResult)) -> Result<(), ReadError> {
+        self.results_after(0, each)
+    }
+
+    /// The same, of those behind the one with the number `id`.
+    ///
+    /// # Errors
+    /// The store cannot be read, or is damaged.
+    pub fn results_after(
+        &self,
+        id: u64,
+        mut each: impl FnMut(PastResult),
+    ) -> Result<(), ReadError> {
         let sql = "
             SELECT result.id, boot, shard, at, name, run, started_at, took, status, cause_code,
                 cause_text, measures
             FROM result JOIN checkable ON checkable.id = result.checkable
+            WHERE result.id > ?1
             ORDER BY result.id";
         let mut statement = self.conn.prepare(sql)?;
-        let mut rows = statement.query([])?;
+        let mut rows = statement.query([id.cast_signed()])?;
         while let Some(row) = rows.next()? {
             each(read_result(row)?);
         }

@@ -74,37 +74,37 @@ mod tests {
             "301..308" is Text("301..308")
             " 204 " is Number(204)
             "404..404" is Text("404..404")
-            20
+            20|
             ^^ `20` is not within 100 to 999
               = write a code, a class or a range: `200`, `2xx`, `301..308`
-            1000
+            1000|
             ^^^^ `1000` is not within 100 to 999
               = write a code, a class or a range: `200`, `2xx`, `301..308`
-            0xx
+            0xx|
             ^^^ `0xx` is not a whole number
               = write a code, a class or a range: `200`, `2xx`, `301..308`
-            2x
+            2x|
             ^^ `2x` is not a whole number
               = write a code, a class or a range: `200`, `2xx`, `301..308`
-            308..301
+            308..301|
             ^^^^^^^^ the range runs backwards
               = write `301..308`
-            200, 204
+            200, 204|
             ^^^^^^^^ `200, 204` is not one code
               = write a list: `[200, 301..308]`
-            200-204
+            200-204|
             ^^^^^^^ `200-204` is not a whole number
               = write a code, a class or a range: `200`, `2xx`, `301..308`
-            ok
+            ok|
             ^^ `ok` is not a whole number
               = write a code, a class or a range: `200`, `2xx`, `301..308`
-
+            |
             ^ a number is missing
               = write a code, a class or a range: `200`, `2xx`, `301..308`
-            200..
+            200..|
                  ^ a number is missing
               = write a number from 100 to 999
-            200...204
+            200...204|
                  ^^^^ `.204` is not a whole number
               = write a number from 100 to 999
         "#]]

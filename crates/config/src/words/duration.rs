@@ -211,34 +211,34 @@ mod tests {
     fn wrong_units_are_named() {
         let texts = ["5", "5min", "5M", "3 minutes", "5x", "80%", "11y", "5m,", "1,5s", "1h30"];
         expect![[r#"
-            5
+            5|
             ^ `5` has no unit
               = write `5m` or `5s`
-            5min
+            5min|
              ^^^ `min` is not a unit of time
               = write `5m`
-            5M
+            5M|
              ^ `M` is not a unit of time
               = write `5m`
-            3 minutes
+            3 minutes|
             ^^^^^^^^^ `3 minutes` is not a duration
               = write `3m`
-            5x
+            5x|
              ^ `x` is not a unit of time
               = units of time are `us`, `ms`, `s`, `m`, `h`, `d` and `w`
-            80%
+            80%|
               ^ `%` is not a unit of time
               = units of time are `us`, `ms`, `s`, `m`, `h`, `d` and `w`
-            11y
+            11y|
               ^ `y` is not a unit of time
               = units of time are `us`, `ms`, `s`, `m`, `h`, `d` and `w`
-            5m,
+            5m,|
              ^^ `m,` is not a unit of time
               = units of time are `us`, `ms`, `s`, `m`, `h`, `d` and `w`
-            1,5s
+            1,5s|
              ^ `,` is not a unit of time
               = a fraction is written with a point, as in `1.5s`
-            1h30
+            1h30|
               ^^ `30` has no unit
               = write `30m` or `30s`
         "#]]
@@ -261,33 +261,33 @@ mod tests {
             "99999999999999999999s",
         ];
         expect![[r#"
-
+            |
             ^ a duration is missing
               = write a number with its unit, such as `30s`, `5m` or `1h30m`
-            5 m
+            5 m|
             ^^^ a duration is written without spaces
               = write `5m`
-            1h 30m
+            1h 30m|
             ^^^^^^ a duration is written without spaces
               = write `1h30m`
-            30m1h
+            30m1h|
                ^^ units go from large to small, each once
               = write it like `1h30m`
-            1h1h
+            1h1h|
               ^^ units go from large to small, each once
               = write it like `1h30m`
-            1.5h30m
+            1.5h30m|
             ^^^^ only the last part of a duration may have a fraction
-            -5s
+            -5s|
             ^^^ a duration cannot be negative
-            soon
+            soon|
             ^^^^ `soon` is not a duration
               = write a number with its unit, such as `30s`, `5m` or `1h30m`
-            0.0000000001s
+            0.0000000001s|
             ^^^^^^^^^^^^^ finer than a nanosecond
-            3651d
+            3651d|
             ^^^^^ longer than 10 years
-            99999999999999999999s
+            99999999999999999999s|
             ^^^^^^^^^^^^^^^^^^^^^ a number with too many digits
         "#]]
         .assert_eq(&picture(&texts, duration));

@@ -146,41 +146,41 @@ mod tests {
             "ap[-1..3]",
         ];
         expect![[r#"
-            ap[01-40]
+            ap[01-40]|
               ^^^^^^^ `01-40` is not a range
               = write `[01..40]`
-            ap[]
+            ap[]|
               ^^ an empty range
               = write a range like `ap[01..40]`
-            ap[1..]
+            ap[1..]|
                   ^ a number is missing
               = write a range like `ap[01..40]`
-            ap[a..f]
+            ap[a..f]|
                ^ `a` is not a whole number
               = write a range like `ap[01..40]`
-            ap[40..01]
+            ap[40..01]|
                ^^^^^^ the range runs backwards
               = write `[01..40]`
-            ap[1..040]
+            ap[1..040]|
                ^^^^^^ the two ends have different numbers of digits
               = pad both with zeros to the same length, as in `[001..040]`
-            ap[1..2][3..4]
+            ap[1..2][3..4]|
                     ^^^^^^ only one range in a name or address
-            ap[1..2]]
+            ap[1..2]]|
                     ^ only one range in a name or address
-            ap[1..2
+            ap[1..2|
               ^^^^^ `[` is never closed
               = write a range like `ap[01..40]`
-            ap1]
+            ap1]|
                ^ `]` without `[`
-            ap[0..65536]
+            ap[0..65536]|
                ^^^^^^^^ more than 65536 members
-            ap[0..9999999999999999999]
+            ap[0..9999999999999999999]|
                   ^^^^^^^^^^^^^^^^^^^ a number with too many digits
-            ap[1...3]
+            ap[1...3]|
                   ^^ `.3` is not a whole number
               = write a range like `ap[01..40]`
-            ap[-1..3]
+            ap[-1..3]|
                ^^ `-1` is not a whole number
               = write a range like `ap[01..40]`
         "#]]

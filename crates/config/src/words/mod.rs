@@ -94,8 +94,19 @@ fn picture<T: std::fmt::Debug>(texts: &[&str], read: impl Fn(&str) -> Result<T, 
             Err(fault) => {
                 let before = text[..fault.span.start].chars().count();
                 let width = text[fault.span.clone()].chars().count().max(1);
-                writeln!(out, "{text}\n{}{} {}", " ".repeat(before), "^".repeat(width), fault.what)
-                    .unwrap();
+                // One sign for each invisible character, so that carets stay below what they mean.
+                let shown: String = text
+                    .chars()
+                    .map(|it| {
+                        if it.is_control() || "\u{202e}\u{200b}\u{a0}\u{2028}".contains(it) {
+                            '?'
+                        } else {
+                            it
+                        }
+                    })
+                    .collect();
+                let (before, carets) = (" ".repeat(before), "^".repeat(width));
+                writeln!(out, "{shown}|\n{before}{carets} {}", fault.what).unwrap();
                 if let Some(hint) = fault.hint {
                     writeln!(out, "  = {hint}").unwrap();
                 }

@@ -161,47 +161,46 @@ mod tests {
         let seen = picture(&hosts, |it| name(it, NameOf::Host)).replace(&long, "(long)");
         // The invisible ones would make this picture unreadable.
         expect![[r#"
-
+            |
             ^ the name of a host is empty
-            a/b
+            a/b|
              ^ `/` in the name of a host
-            ap[1]
+            ap[1]|
               ^ `[` in the name of a host
-            ap]
+            ap]|
               ^ `]` in the name of a host
-             a
+             a|
             ^^ a space at the end of the name of a host
               = write `a`
-            a 
+            a |
             ^^ a space at the end of the name of a host
               = write `a`
-            -
+            -|
             ^ `-` cannot be the name of a host
-            .
+            .|
             ^ `.` cannot be the name of a host
-            ..
+            ..|
             ^^ `..` cannot be the name of a host
-            a\tb
+            a?b|
              ^ a control character (U+0009) in the name of a host
-            a
-            b
+            a?b|
              ^ a control character (U+000A) in the name of a host
-            a\u{202e}b
+            a?b|
              ^ an invisible character (U+202E) in the name of a host
-            a\u{200b}b
+            a?b|
              ^ an invisible character (U+200B) in the name of a host
-            a\u{a0}b
+            a?b|
              ^ an unusual space (U+00A0) in the name of a host
-            a\u{2028}b
+            a?b|
              ^ a line separator (U+2028) in the name of a host
-            (long)
+            (long)|
                                                                                                                                             ^^ the name of a host has more than 128 characters
         "#]].assert_eq(&seen.escape_debug().to_string().replace("\\n", "\n"));
         let services = ["/data", "a//b", "a/"];
         expect![[r#"
-            /data
+            /data|
             ^ the name of a service begins with `/`
-            a//b
+            a//b|
              ^^ `//` in the name of a service
             "a/" is ()
         "#]]

@@ -161,38 +161,38 @@ mod tests {
             "${file:a\u{7}}",
         ];
         expect![[r#"
-            a${secert:ro}
+            a${secert:ro}|
                ^^^^^^ unknown placeholder `secert`
               = did you mean `secret`?
-            ${vault:x}
+            ${vault:x}|
               ^^^^^ unknown placeholder `vault`
               = there are `${env:…}`, `${file:…}` and `${secret:…}`
-            x ${env:A
+            x ${env:A|
               ^^^^^^^ `${` is never closed
               = write `$${` for the two characters themselves
-            ${env:}
+            ${env:}|
             ^^^^^^^ `${env:…}` names nothing
-            ${}
+            ${}|
             ^^^ a placeholder says where its value comes from
               = write `${env:NAME}`, `${file:/path}` or `${secret:name}`
-            ${HOME}
+            ${HOME}|
             ^^^^^^^ a placeholder says where its value comes from
               = write `${env:HOME}` or `${secret:HOME}`
-            ${env}
+            ${env}|
             ^^^^^^ a placeholder says where its value comes from
               = write `${env:NAME}`, `${file:/path}` or `${secret:name}`
-            ${env:A-B}
+            ${env:A-B}|
                   ^^^ not the name of an environment variable
               = letters, digits and `_`
-            ${secret:../etc/passwd}
+            ${secret:../etc/passwd}|
                      ^^^^^^^^^^^^^ not the name of a secret
               = letters, digits, `_`, `-` and `.`, not beginning with `.`
-            ${secret:.hidden}
+            ${secret:.hidden}|
                      ^^^^^^^ not the name of a secret
               = letters, digits, `_`, `-` and `.`, not beginning with `.`
-            ${env:${x}}
+            ${env:${x}}|
             ^^^^^^^^^^ placeholders do not nest
-            ${file:a}
+            ${file:a?}|
                    ^^ a path with control characters
         "#]]
         .assert_eq(&picture(&texts, placeholders));

@@ -79,16 +79,16 @@ mod tests {
             "Yes" is true
             "FALSE" is false
             " on " is true
-            y
+            y|
             ^ `y` is neither `yes` nor `no`
               = write `yes` or `no`
-            ye
+            ye|
             ^^ `ye` is neither `yes` nor `no`
               = did you mean `yes`?
-            1
+            1|
             ^ `1` is neither `yes` nor `no`
               = write `yes` or `no`
-
+            |
             ^ `yes` or `no` is missing
               = write `yes` or `no`
         "#]]
@@ -119,40 +119,40 @@ mod tests {
             "1" is 1
             "100" is 100
             " 7 " is 7
-            0
+            0|
             ^ `0` is not within 1 to 100
-            101
+            101|
             ^^^ `101` is not within 1 to 100
-            -3
+            -3|
             ^^ `-3` is not within 1 to 100
-            010
+            010|
             ^^^ a number with a leading zero can be misread
               = write `10`
-            007
+            007|
             ^^^ a number with a leading zero can be misread
               = write `7`
-            00
+            00|
             ^^ a number with a leading zero can be misread
               = write `0`
-            1.5
+            1.5|
             ^^^ `1.5` is not a whole number
               = write a number from 1 to 100
-            1,000
+            1,000|
             ^^^^^ `1,000` is not a whole number
               = write a number from 1 to 100
-            1e3
+            1e3|
             ^^^ `1e3` is not a whole number
               = write a number from 1 to 100
-            +5
+            +5|
             ^^ `+5` is not a whole number
               = write a number from 1 to 100
-            three
+            three|
             ^^^^^ `three` is not a whole number
               = write a number from 1 to 100
-
+            |
             ^ a number is missing
               = write a number from 1 to 100
-            99999999999999999999
+            99999999999999999999|
             ^^^^^^^^^^^^^^^^^^^^ `99999999999999999999` is not within 1 to 100
         "#]]
         .assert_eq(&picture(&texts, |it| count(it, 1..=100)));

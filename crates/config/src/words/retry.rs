@@ -104,43 +104,43 @@ mod tests {
             "3 × 20s" is Retry { attempts: 3, every: 20s }
             "1 X 1m30s" is Retry { attempts: 1, every: 90s }
             "100 x 1ms" is Retry { attempts: 100, every: 1ms }
-            3
+            3|
             ^ `3` does not say how many tries and how far apart
               = write `3 x 20s`
-            20s
+            20s|
             ^^^ `20s` does not say how many tries and how far apart
               = write `3 x 20s`
-
+            |
             ^ the number of tries and the time between them are missing
               = write `3 x 20s`: believed at the third bad answer, looks 20s apart
-            x 20s
+            x 20s|
             ^ the number of tries is missing
               = write `1 x 20s` for a single one
-             × soon
+             × soon|
              ^ the number of tries is missing
               = write `1 x 20s` for a single one
-            3 x
+            3 x|
                ^ a duration is missing
               = write a number with its unit, such as `30s`, `5m` or `1h30m`
-            20s x 3
+            20s x 3|
             ^^^^^^^ the number of tries comes first
               = write `3 x 20s`
-            0 x 20s
+            0 x 20s|
             ^ `0` is not within 1 to 100
-            101 x 20s
+            101 x 20s|
             ^^^ `101` is not within 1 to 100
-            3 x 20
+            3 x 20|
                 ^^ `20` has no unit
               = write `20m` or `20s`
-            3 x 0s
+            3 x 0s|
                 ^^ the time between tries must be longer than zero
-            3 times 20s
+            3 times 20s|
             ^^^^^^^^^^^ `3 times 20s` does not say how many tries and how far apart
               = write `3 x 20s`: believed at the third bad answer, looks 20s apart
-            3 x 20s x 4
+            3 x 20s x 4|
                 ^^^^^^^ `20s x 4` is not a duration
               = units of time are `us`, `ms`, `s`, `m`, `h`, `d` and `w`
-            1.5 x 20s
+            1.5 x 20s|
             ^^^ `1.5` is not a whole number
               = write a number from 1 to 100
         "#]]

@@ -96,9 +96,9 @@ mod tests {
         expect![[r#"
             "  a  bé c " is ["a@2", "bé@5", "c@9"]
             "is \"not ready\" for" is ["is@0", "not ready@4", "for@15"]
-            is 'a b
+            is 'a b|
                ^^^^ this quote is never closed
-            is 'a'b
+            is 'a'b|
                   ^ a space is missing before `b`
             "" is []
         "#]]

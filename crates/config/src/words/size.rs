@@ -152,37 +152,37 @@ mod tests {
             "1.5GiB" is 1610612736
             "0B" is 0
             "5kB" is 5000
-            10
+            10|
             ^^ `10` has no unit
               = write `10B`, `10KiB` or `10MiB`
-
+            |
             ^ a size is missing
               = write a number with its unit, such as `64KiB`
-            5M
+            5M|
              ^ `M` is not a unit of size
               = write `5MiB` (powers of 1024) or `5MB` (powers of 1000)
-            5 MB
+            5 MB|
             ^^^^ a size is written without a space
               = write `5MB`
-            5Mb
+            5Mb|
              ^^ `Mb` is not a unit of size
               = write `5MB`; these are bytes
-            5mib
+            5mib|
              ^^^ `mib` is not a unit of size
               = write `5MiB`; these are bytes
-            0.1KiB
+            0.1KiB|
             ^^^^^^ not a whole number of bytes
-            -5MB
+            -5MB|
             ^^^^ a size cannot be negative
-            lots
+            lots|
             ^^^^ `lots` is not a size
               = write a number with its unit, such as `64KiB`
-            9000PiB
+            9000PiB|
             ^^^^^^^ larger than 8 EiB
-            5s
+            5s|
              ^ `s` is not a unit of size
               = units of size are `B`, `KB`, `MB`, … and `KiB`, `MiB`, …
-            1234567890123456789012B
+            1234567890123456789012B|
             ^^^^^^^^^^^^^^^^^^^^^^^ a number with too many digits
               = write a number with its unit, such as `64KiB`
         "#]]
@@ -196,23 +196,23 @@ mod tests {
             "80%" is 80.0
             "0.5%" is 0.5
             "100%" is 100.0
-            101%
+            101%|
             ^^^^ a percentage lies between 0% and 100%
-            80
+            80|
             ^^ `80` has no unit
               = write `80%`
-            80 %
+            80 %|
             ^^^^ a percentage is written without a space
               = write `80%`
-            80ms
+            80ms|
               ^^ `ms` is not `%`
               = write `80%`
-
+            |
             ^ a percentage is missing
               = write it like `80%`
-            -5%
+            -5%|
             ^^^ a percentage cannot be negative
-            most
+            most|
             ^^^^ `most` is not a percentage
               = write it like `80%`
         "#]]

@@ -287,7 +287,8 @@ impl<'a> Reader<'a> {
         if quantity::is_unit(word.text) && quantity::is_value(before.text) {
             let fault =
                 Fault::new(before.at..word.span().end, "a value is written without a space");
-            return fault.hint(format!("write {}", shown(&format!("{}{}", before.text, word.text))));
+            return fault
+                .hint(format!("write {}", shown(&format!("{}{}", before.text, word.text))));
         }
         if before.text.ends_with("..") || word.text.starts_with("..") {
             let fault = Fault::new(before.at..word.span().end, "a range is written without spaces");

@@ -106,28 +106,28 @@ mod tests {
             "Europe/Rome" is "Europe/Rome"
             "europe/berlin" is "Europe/Berlin"
             "UTC" is "UTC"
-            Europe/Rom
+            Europe/Rom|
             ^^^^^^^^^^ unknown time zone `Europe/Rom`
               = did you mean `Europe/Rome`?
-            Rome
+            Rome|
             ^^^^ unknown time zone `Rome`
               = did you mean `Europe/Rome`?
-            New York
+            New York|
             ^^^^^^^^ unknown time zone `New York`
               = did you mean `America/New_York`?
-            America/NewYork
+            America/NewYork|
             ^^^^^^^^^^^^^^^ unknown time zone `America/NewYork`
               = did you mean `America/New_York`?
-            Berlim
+            Berlim|
             ^^^^^^ unknown time zone `Berlim`
               = did you mean `Europe/Berlin`?
-            Middle/Earth
+            Middle/Earth|
             ^^^^^^^^^^^^ unknown time zone `Middle/Earth`
               = write an IANA name such as `Europe/Rome` or `UTC`
-
+            |
             ^ the name of a time zone is missing
               = write it like `Europe/Rome`
-            +02:00
+            +02:00|
             ^^^^^^ unknown time zone `+02:00`
               = write an IANA name such as `Europe/Rome` or `UTC`
         "#]]

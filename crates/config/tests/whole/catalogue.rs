@@ -115,10 +115,14 @@ fn vet_http(params: &Params) -> Vec<ParamFault> {
     faults
 }
 
+fn needs_host(params: &Params) -> bool {
+    params.get("address").is_none() && params.text("url").is_none()
+}
+
 /// ping, tcp, http and snmp, as far as `config` can tell.
 pub(crate) const KINDS: &[Kind] = &[
-    Kind { spec: &PING, vet: |_| Vec::new() },
-    Kind { spec: &TCP, vet: |it| needs(it, "port", "write `tcp: 22`") },
-    Kind { spec: &HTTP, vet: vet_http },
-    Kind { spec: &SNMP, vet: |it| needs(it, "get", "write `snmp: sysUpTime`") },
+    Kind { spec: &PING, vet: |_| Vec::new(), needs_host },
+    Kind { spec: &TCP, vet: |it| needs(it, "port", "write `tcp: 22`"), needs_host },
+    Kind { spec: &HTTP, vet: vet_http, needs_host },
+    Kind { spec: &SNMP, vet: |it| needs(it, "get", "write `snmp: sysUpTime`"), needs_host },
 ];

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use console::{Board, Entry};
 use model::{CheckableId, Measure, StateType, Status, Verdict};
 
-use crate::fixture::{HTTP, PING, answer, believed, host, service};
+use crate::{
+    fixture::{HTTP, PING, Running, answer, believed, host, service, text},
+    page::{Format, Page},
+};
 
 fn cell(board: &Board, id: u32) -> &Arc<console::Cell> {
     board.cell(CheckableId(id)).unwrap()
@@ -47,10 +50,12 @@ fn whoever_is_asked_otherwise_or_is_another_begins_afresh() {
 
 #[test]
 fn texts_outlive_the_board_that_took_them() {
-    let old = Board::new(vec![service(1, "site", &HTTP)], None);
+    let running = Running::start(vec![service(1, "site", &HTTP)]);
+    let old = running.shared.board();
     let kept = Arc::clone(cell(&old, 1));
-    let new = Board::new(vec![service(1, "site", &HTTP)], Some(&old));
+    running.shared.show(Arc::new(Board::new(vec![service(1, "site", &HTTP)], Some(&old))));
     drop(old);
-    kept.answered(&answer(1, Verdict::OK, vec![crate::fixture::text(2, "TLS 1.3")]));
-    assert!(Arc::ptr_eq(&kept, cell(&new, 1)));
+    kept.answered(&answer(1, Verdict::OK, vec![text(2, "TLS 1.3")]));
+    let page = Page::read(&running.metrics(), Format::OpenMetrics);
+    assert_eq!(page.value("probe_tls_version_info", &[("version", "TLS 1.3")]), Some(1.0));
 }

@@ -1,7 +1,7 @@
 //! A console with a board, and a client that speaks plain HTTP over a socket.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,

@@ -43,6 +43,15 @@ fn fill(board: &Board, count: u32) {
     }
 }
 
+/// Lets the writers rest when the test ends, also when it fails.
+struct Rest<'a>(&'a AtomicBool);
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 #[test]
 fn a_hundred_thousand_services_are_streamed() {
     const COUNT: u32 = 100_000;
@@ -73,6 +82,7 @@ fn a_scrape_reads_while_shards_write_and_a_reload_comes() {
     fill(&running.shared.board(), COUNT);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _rest = Rest(&done);
         for writer in 0..2_u32 {
             let (board, done) = (running.shared.board(), &done);
             scope.spawn(move || {
@@ -105,6 +115,5 @@ fn a_scrape_reads_while_shards_write_and_a_reload_comes() {
                 running.shared.show(Arc::new(Board::new(entries(COUNT), Some(&old))));
             }
         }
-        done.store(true, Relaxed);
     });
 }

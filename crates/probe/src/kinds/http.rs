@@ -171,6 +171,10 @@ impl Kind for Http {
         if faults.is_empty() { Ok(built) } else { Err(faults) }
     }
 
+    fn needs_host(&self) -> bool {
+        self.address.is_none() && matches!(self.page, Page::Path(_))
+    }
+
     async fn look(&self, world: &World, ask: &Ask<'_>) -> Found {
         let start = Instant::now();
         let mut seen = Seen::default();

@@ -116,6 +116,10 @@ impl Kind for Ping {
         if faults.is_empty() { Ok(built) } else { Err(faults) }
     }
 
+    fn needs_host(&self) -> bool {
+        self.address.is_none()
+    }
+
     async fn look(&self, world: &World, ask: &Ask<'_>) -> Found {
         let Some(name) = self.address.as_ref().or(ask.target.address.as_ref()) else {
             return Cause::new(CauseCode::Internal, "no host and no `address`").into();

@@ -159,6 +159,10 @@ impl Kind for Tcp {
         if faults.is_empty() { Ok(built) } else { Err(faults) }
     }
 
+    fn needs_host(&self) -> bool {
+        self.address.is_none()
+    }
+
     async fn look(&self, world: &World, ask: &Ask<'_>) -> Found {
         let start = Instant::now();
         let mut seen = Seen::default();

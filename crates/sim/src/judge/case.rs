@@ -34,7 +34,7 @@ pub(super) struct Kept {
 pub(super) struct Meant {
     pub(super) of_host: bool,
     pub(super) host: Option<CheckableId>,
-    pub(super) has_parents: bool,
+    pub(super) parents: Vec<CheckableId>,
     pub(super) check: Option<Arc<Check>>,
     pub(super) definition: u64,
     pub(super) phase: u64,
@@ -45,11 +45,15 @@ impl Meant {
         Self {
             of_host: item.of_host,
             host: item.host.and_then(|it| process.id(it)),
-            has_parents: !item.parents.is_empty(),
+            parents: item.parents.iter().filter_map(|it| process.id(*it)).collect(),
             check: item.check.clone(),
             definition: item.definition,
             phase: item.phase,
         }
+    }
+
+    pub(super) fn has_parents(&self) -> bool {
+        !self.parents.is_empty()
     }
 
     fn rules(&self) -> Option<Rules> {
@@ -154,7 +158,7 @@ impl Case {
         if of(&old).map(|it| it.1) != of(&self.meant).map(|it| it.1) {
             self.advanced_by = None;
         }
-        if !self.meant.has_parents {
+        if !self.meant.has_parents() {
             self.parents_up = true;
         }
         if old.check.is_none() {
@@ -179,6 +183,28 @@ impl Case {
 
     pub(super) fn is_hard_bad(&self) -> bool {
         !self.is_fine() && self.kept.story.believed().look.kind == StateType::Hard
+    }
+
+    /// Would one more bad result be believed?
+    pub(super) fn would_become_hard(&self) -> bool {
+        let look = self.kept.story.believed().look;
+        let max = self.meant.check.as_ref().map_or(1, |it| it.attempts_max);
+        match (look.status.is_fine(), look.kind) {
+            (true, _) => max <= 1,
+            (false, StateType::Soft) => look.attempt + 1 >= max,
+            (false, StateType::Hard) => false,
+        }
+    }
+
+    /// Keeps the book of illness after a result.
+    pub(super) fn note_illness(&mut self, now: Moment, before: Believed) {
+        let was_hard_bad = before.look.kind == StateType::Hard && !before.look.status.is_fine();
+        if !before.look.status.is_fine() || !self.is_fine() {
+            self.ill_at = now;
+        }
+        if !was_hard_bad && self.is_hard_bad() {
+            self.believed_ill.push(now);
+        }
     }
 
     /// Does a look's status mean that it is not fine?
@@ -206,9 +232,15 @@ impl Case {
         None
     }
 
-    /// Names it for people.
-    pub(super) fn name<'a>(&self, census: &'a Census) -> &'a str {
-        &census.items[self.place].name
+    /// Everything about it, for people.
+    pub(super) fn described(&self, census: &Census) -> String {
+        let Self { meant, flight, asked_at, advanced_by, question_at, held, .. } = self;
+        format!(
+            "{}\n  {meant:?}\n  {:?}\n  {flight:?}, asked at {asked_at:?}, advanced by \
+             {advanced_by:?}, question at {question_at:?}, held {held:?}",
+            census.items[self.place].name,
+            self.kept.story.believed(),
+        )
     }
 }
 

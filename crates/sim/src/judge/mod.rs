@@ -13,7 +13,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use engine::{Effect, Limits};
 use model::{
-    Belief, CheckResult, CheckableId, FromShard, Moment, RunId, ToShard, Transition, Verdict,
+    Belief, Check, CheckResult, CheckableId, Look, Moment, RunId, StateType, Status, ToShard,
+    Verdict,
 };
 
 use crate::{
@@ -111,6 +112,8 @@ pub struct Judge {
     latest: Moment,
     /// Messages between shards and desk that are on their way.
     in_mail: u32,
+    /// Whom it is about at present.
+    about: Option<CheckableId>,
     /// What was seen.
     pub stats: Stats,
     /// What is wrong; the first thing only.
@@ -133,6 +136,7 @@ impl Judge {
             awake_since: Moment::ZERO,
             latest: Moment::ZERO,
             in_mail: 0,
+            about: None,
             stats: Stats::default(),
             fault: None,
         }
@@ -176,6 +180,25 @@ impl Judge {
         }
     }
 
+    /// Whom the fault is about, in full.
+    #[must_use]
+    pub fn about(&self, census: &Census) -> String {
+        let case = self.about.and_then(|it| self.cases.get(&it));
+        case.map_or_else(String::new, |it| it.described(census))
+    }
+
+    /// The run under way at `id`.
+    #[must_use]
+    pub fn run_of(&self, id: CheckableId) -> Option<RunId> {
+        Some(self.cases.get(&id)?.flight?.run)
+    }
+
+    /// The place of `id` in the census.
+    #[must_use]
+    pub fn place_of(&self, id: CheckableId) -> Option<usize> {
+        Some(self.cases.get(&id)?.place)
+    }
+
     /// A message is on its way between shard and desk.
     pub fn mailed(&mut self) {
         self.in_mail += 1;
@@ -198,17 +221,18 @@ impl Judge {
         process: &Process,
     ) {
         let id = result.checkable;
-        let taken = self.cases.get_mut(&id).and_then(|case| {
+        self.about = Some(id);
+        let flight = self.cases.get_mut(&id).and_then(|case| {
             let flight = case.flight.take_if(|it| it.run == result.run)?;
-            Some((flight, case))
+            case.outcome_at = now;
+            Some(flight)
         });
-        let Some((flight, case)) = taken else {
+        let Some(flight) = flight else {
             self.stats.stale += 1;
             self.unmoved(id, before, process, "an answer that nobody waits for");
             self.effects(now, effects, Expected::default(), process);
             return;
         };
-        case.outcome_at = now;
         self.stats.taken += 1;
         self.land(id, flight);
         let mut expected = Expected { touched: Some(id), ..Expected::default() };
@@ -225,6 +249,7 @@ impl Judge {
         if std::mem::take(&mut case.wished) {
             expected.looked = Some((id, flight.started_at, case.is_fine()));
         }
+        self.about = Some(id);
         self.effects(now, effects, expected, process);
         self.compare(now, id, process);
     }
@@ -267,7 +292,7 @@ impl Judge {
         let Some(check) = case.meant.check.clone() else { return };
         let Verdict::Seen { mut status, .. } = result.verdict else { return };
         let kept = effects.contains(&Effect::Remember(id)).then(|| case.kept.clone());
-        if status != model::Status::Critical
+        if status != Status::Critical
             && let Some(worse) =
                 gauge::read(&check.rules, &mut case.kept.gauges, &result.measures, now)
             && worse.severity() > status.severity()
@@ -295,13 +320,13 @@ impl Judge {
         now: Moment,
         id: CheckableId,
         started_at: Moment,
-        status: model::Status,
+        status: Status,
         expected: &mut Expected,
     ) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.conclusive_at = started_at;
         if case.is_bad(status) {
-            if case.is_fine() && case.meant.has_parents {
+            if case.is_fine() && case.held.is_none() && case.meant.has_parents() {
                 case.question_at = Some(now);
                 expected.question = Some((id, started_at));
             }
@@ -318,13 +343,7 @@ impl Judge {
     }
 
     /// A result becomes part of the story.
-    fn found(
-        &mut self,
-        now: Moment,
-        id: CheckableId,
-        status: model::Status,
-        expected: &mut Expected,
-    ) {
+    fn found(&mut self, now: Moment, id: CheckableId, status: Status, expected: &mut Expected) {
         let host_up = self.host_is_up(id);
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.held = None;
@@ -348,16 +367,19 @@ impl Judge {
         let Some(Change { before, after, .. }) = &expected.change else { return };
         let Some(case) = self.cases.get_mut(&id) else { return };
         let Some(check) = &case.meant.check else { return };
-        let was_soft_bad = before.look.kind == model::StateType::Soft
-            && !before.look.status.is_fine()
-            && !after.look.status.is_fine();
-        let advanced = before.look != after.look && !after.look.status.is_fine();
+        let (before, after) = (before.look, after.look);
+        let is_soft_bad = |it: Look| it.kind == StateType::Soft && !it.status.is_fine();
+        let counted = (before.attempt, before.kind) != (after.attempt, after.kind);
         let last = case.advanced_by;
-        case.advanced_by = if advanced { Some(flight.started_at) } else { last };
+        if after.status.is_fine() {
+            case.advanced_by = None;
+        } else if before.status.is_fine() || counted {
+            case.advanced_by = Some(flight.started_at);
+        }
         if let Some(last) = last
-            && was_soft_bad
-            && advanced
-            && (before.look.attempt, before.look.kind) != (after.look.attempt, after.look.kind)
+            && is_soft_bad(before)
+            && counted
+            && !after.status.is_fine()
             && flight.started_at < last.after(check.retry_every)
         {
             let (started_at, every) = (flight.started_at, check.retry_every);
@@ -387,18 +409,13 @@ impl Judge {
             }
             _ => self.unmoved(id, before, process, "a report without a status"),
         }
+        self.about = Some(id);
         self.effects(now, effects, expected, process);
         self.compare(now, id, process);
     }
 
     /// Word of the desk was handed to the engine.
-    pub fn ordered(
-        &mut self,
-        now: Moment,
-        order: ToShard,
-        effects: &[Effect],
-        process: &Process,
-    ) {
+    pub fn ordered(&mut self, now: Moment, order: ToShard, effects: &[Effect], process: &Process) {
         let mut expected = Expected::default();
         let id = match order {
             ToShard::CheckNow { checkable } => {
@@ -410,13 +427,14 @@ impl Judge {
                 host
             }
         };
+        self.about = Some(id);
         self.effects(now, effects, expected, process);
         self.compare(now, id, process);
     }
 
     fn check_now(&mut self, now: Moment, id: CheckableId, expected: &mut Expected) {
         let Some(case) = self.cases.get_mut(&id) else { return };
-        let is_open = |it: &model::Check| it.period.as_ref().is_none_or(|it| it.is_open(now));
+        let is_open = |it: &Check| it.period.as_ref().is_none_or(|it| it.is_open(now));
         if !case.meant.check.as_deref().is_some_and(is_open) {
             expected.looked = Some((id, now, case.is_fine()));
             return;
@@ -490,6 +508,7 @@ impl Judge {
 
     /// The belief of `id` must be that of its story.
     fn compare(&mut self, now: Moment, id: CheckableId, process: &Process) {
+        self.about = Some(id);
         let Some(case) = self.cases.get(&id) else { return };
         let shard = &process.shards[self.shard_of(id)];
         let Some(view) = shard.view(id, now) else {
@@ -500,4 +519,3 @@ impl Judge {
         }
     }
 }
-

@@ -1,5 +1,7 @@
 //! The store from outside: what it remembers, what it refuses, and what it survives.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod child;
 mod outages;
 mod refuses;

@@ -73,47 +73,47 @@ fn what_is_no_period_is_refused() {
         "2026-01-01",
     ];
     expect![[r#"
-
+        |
         ^ a period is missing
           = write it like `Mon-Fri 08:00-18:00`, or `always`
-        never
+        never|
         ^^^^^ `never` is not a day of the week
           = days are `Mon`, `Tue`, `Wed`, `Thu`, `Fri`, `Sat` and `Sun`
-        Mon-Fri 08-18
+        Mon-Fri 08-18|
                 ^^ `08` is not a time of day
           = write `08:00`
-        Mon-Fri 08:00
+        Mon-Fri 08:00|
                 ^^^^^ the end of the time is missing
           = write `08:00-18:00`
-        Mon-Fri 08:00-
+        Mon-Fri 08:00-|
                       ^ a time is missing
           = write hours and minutes, as in `08:00`
-        Monday 08:00-18:00
+        Monday 08:00-18:00|
         ^^^^^^ `Monday` is not a day of the week
           = write `Mon`
-        Mno 08:00-18:00
+        Mno 08:00-18:00|
         ^^^ `Mno` is not a day of the week
           = write `Mon`
-        Mon- 08:00-18:00
+        Mon- 08:00-18:00|
              ^^ `08` is not a day of the week
           = days are `Mon`, `Tue`, `Wed`, `Thu`, `Fri`, `Sat` and `Sun`
-        24:00-06:00
+        24:00-06:00|
         ^^^^^ a day begins at 00:00; 24:00 is its end
           = write `00:00`
-        08:00-25:00
+        08:00-25:00|
               ^^^^^ `25:00` is not a time of day
-        08:60-09:00
+        08:60-09:00|
         ^^^^^ `08:60` is not a time of day
-        08:00-08:00
+        08:00-08:00|
         ^^^^^^^^^^^ it begins and ends at the same time
           = write `00:00-24:00` for a whole day
-        1320
+        1320|
         ^^^^ `1320` is not a time of day
           = write hours and minutes, as in `08:00`
-        Mon-Fri 8am-6pm
+        Mon-Fri 8am-6pm|
                 ^^^ `8am` is not a time of day
           = write hours and minutes, as in `08:00`
-        2026-01-01
+        2026-01-01|
         ^^^^ `2026` is not a time of day
           = write hours and minutes, as in `08:00`
     "#]]
@@ -130,19 +130,19 @@ fn lists_that_could_be_read_in_two_ways_are_refused() {
         "Mon-Fri 08:00-18:00 except holidays",
     ];
     expect![[r#"
-        Mon-Fri 08:00-12:00 13:00-17:00
+        Mon-Fri 08:00-12:00 13:00-17:00|
                             ^^^^^^^^^^^ `13:00-17:00` is too much here
           = begin a new item: `, Mon-Fri 13:00-17:00`
-        Mon, Wed 08:00-18:00
+        Mon, Wed 08:00-18:00|
         ^^^ is this the whole day, or only the time behind?
           = write the time too: `Mon 00:00-24:00`
-        Mon-Fri 08:00-12:00, 13:00-17:00
+        Mon-Fri 08:00-12:00, 13:00-17:00|
                              ^^^^^^^^^^^ is this every day, or only the days before?
           = write the days too: `Mon-Fri 13:00-17:00` or `Mon-Sun 13:00-17:00`
-        Mon-Fri 08:00-18:00,
+        Mon-Fri 08:00-18:00,|
                             ^ an item of the list is empty
           = write it like `Mon-Fri 08:00-18:00`, or `always`
-        Mon-Fri 08:00-18:00 except holidays
+        Mon-Fri 08:00-18:00 except holidays|
                             ^^^^^^^^^^^^^^^ `except holidays` is too much here
           = items are separated by commas
     "#]]

@@ -85,41 +85,41 @@ fn values_that_are_no_percentages() {
         "10%..20%",
     ];
     expect![[r#"
-        over 85
+        over 85|
              ^^ `85` has no unit
           = write `85%`
-        85
+        85|
         ^^ `85` has no unit
           = write `85%`
-        over 800ms
+        over 800ms|
              ^^^^^ `800ms` is a time, not a percentage
           = write a percentage, such as `80%`
-        over 85 %
+        over 85 %|
              ^^^^ a value is written without a space
           = write `85%`
-        over 120%
+        over 120%|
              ^^^^ a percentage lies between 0% and 100%
-        over -5%
+        over -5%|
              ^^^ a percentage cannot be negative
-        over 1,5%
+        over 1,5%|
              ^^^^ unknown unit in `1,5%`
           = write `1.5%`
-        over eighty
+        over eighty|
              ^^^^^^ `eighty` is not a percentage
           = write a percentage, such as `80%`
-        is down
+        is down|
            ^^^^ `down` is not a percentage
           = write a percentage, such as `80%`
-        inside 20%..10%
+        inside 20%..10%|
                ^^^^^^^^ the range runs backwards
           = write `10%..20%`
-        inside 10%
+        inside 10%|
                ^^^ `10%` is not a range
           = write it like `inside 10..20`, without spaces
-        inside 10% .. 20%
+        inside 10% .. 20%|
                ^^^ `10%` is not a range
           = write it like `inside 10..20`, without spaces
-        10%..20%
+        10%..20%|
         ^^^^^^^^ `inside` or `outside` these?
           = write `outside 10%..20%`
     "#]]
@@ -144,40 +144,40 @@ fn words_that_are_missing_or_misspelt() {
         "!= 80%",
     ];
     expect![[r#"
-
+        |
         ^ a threshold is missing
           = write it like `over 85%` or `over 95% for 10m`
-        over
+        over|
             ^ a percentage is missing behind `over`
           = write it like `over 85%` or `over 95% for 10m`
-        ovr 80%
+        ovr 80%|
         ^^^ unknown word `ovr`
           = did you mean `over`?
-        above 80%
+        above 80%|
         ^^^^^ unknown word `above`
           = write `over`
-        over 85% fro 10m
+        over 85% fro 10m|
                  ^^^ unknown word `fro`
           = did you mean `for`?
-        over 85% for
+        over 85% for|
                     ^ a duration is missing behind `for`
           = write it like `for 10m`
-        over 85% for 10
+        over 85% for 10|
                      ^^ `10` has no unit
           = write `10m` or `10s`
-        over for 10m
+        over for 10m|
              ^^^ a percentage is missing between `over` and `for`
-        over 85% for 1m for 2m
+        over 85% for 1m for 2m|
                         ^^^ `for` a second time
-        over 80% of 500
+        over 80% of 500|
                  ^^ a percentage has no `of`
-        over 80% per cpu
+        over 80% per cpu|
                  ^^^ unknown word `per`
           = behind the value come `of`, `for` and `clear`
-        =80
+        =80|
         ^ `=` is not understood
           = write `is 80`
-        != 80%
+        != 80%|
         ^^ `!=` is not understood
           = write `not 80%`
     "#]]
@@ -196,24 +196,24 @@ fn clear_levels_on_the_wrong_side() {
         ">=80 clear 90",
     ];
     expect![[r#"
-        over 85% clear 90%
+        over 85% clear 90%|
                        ^^^ this `clear` level is on the wrong side
           = it must not be higher than the level
-        under 10% clear 5%
+        under 10% clear 5%|
                         ^^ this `clear` level is on the wrong side
           = it must not be lower than the level
-        outside 10%..90% clear 5%..95%
+        outside 10%..90% clear 5%..95%|
                                ^^^^^^^ this `clear` level is on the wrong side
           = after `outside` it must lie within the range
-        inside 40%..60% clear 45%..55%
+        inside 40%..60% clear 45%..55%|
                               ^^^^^^^^ this `clear` level is on the wrong side
           = after `inside` it must reach at least as far as the range
-        inside 40%..60% clear 50%
+        inside 40%..60% clear 50%|
                               ^^^ `50%` is not a range
           = write it like `clear 12..18`
-        is 0% clear 1%
+        is 0% clear 1%|
                     ^^ `clear` goes with numbers, not with `is` and `not`
-        >=80 clear 90
+        >=80 clear 90|
                    ^^ this `clear` level is on the wrong side
           = it must not be higher than the level
     "#]]
@@ -252,31 +252,31 @@ fn times_are_judged_in_seconds() {
         "over 80% of 10s" is "Over(8.0)"
         "100ms:1s" is "Outside(0.1, 1.0)"
         "~:5m" is "Over(300.0)"
-        over 100
+        over 100|
              ^^^ `100` has no unit
           = write `100ms` or `100s`
-        100
+        100|
         ^^^ `100` has no unit
           = write `100ms` or `100s`
-        over 10%
+        over 10%|
              ^^^ `10%` is a percentage, not a time
           = write a time, such as `800ms` or `5s`
-        over 5 s
+        over 5 s|
              ^^^ a value is written without a space
           = write `5s`
-        >100
+        >100|
          ^^^ `100` has no unit
           = write `100ms` or `100s`
-        10:20
+        10:20|
         ^^ `10` has no unit
           = write `10ms` or `10s`
-        over 2GiB
+        over 2GiB|
              ^^^^ `2GiB` is a size, not a time
           = write a time, such as `800ms` or `5s`
-        over 5min
+        over 5min|
               ^^^ `min` is not a unit of time
           = write `5m`
-        over 1.5.5s
+        over 1.5.5s|
                 ^ `.` is not a unit of time
           = units of time are `us`, `ms`, `s`, `m`, `h`, `d` and `w`
     "#]]
@@ -289,16 +289,16 @@ fn sizes_are_judged() {
     expect![[r#"
         "over 2GiB" is "Over(2147483648.0)"
         "under 80% of 1MB" is "Under(800000.0)"
-        over 5M
+        over 5M|
               ^ `M` is not a unit of size
           = write `5MiB` (powers of 1024) or `5MB` (powers of 1000)
-        over 5
+        over 5|
              ^ `5` has no unit
           = write `5KiB` or `5MiB`
-        over 5s
+        over 5s|
              ^^ `5s` is a time, not a size
           = write a size, such as `2GiB`
-        under -5B
+        under -5B|
               ^^^ a size cannot be negative
     "#]]
     .assert_eq(&picture(&texts, drawn(Unit::Bytes)));
@@ -331,32 +331,32 @@ fn numbers_are_judged() {
         "10" is "Over(10.0)"
         "inside -10..20" is "Inside(-10.0, 20.0)"
         "is 5" is "Is(\"5\")"
-        over 80%
+        over 80%|
              ^^^ `80%` is a percentage, not a plain number
           = write a plain number, or `80% of N`
-        over 5ms
+        over 5ms|
              ^^^ `5ms` is a time, not a plain number
           = write a number without a unit, such as `10`
-        over 80% of 0
+        over 80% of 0|
                     ^ a percentage is a part of something larger than zero
-        over 80 of 100
+        over 80 of 100|
                 ^^ `of` needs a percentage before it
           = write it like `over 80% of 500000`
-        is up
+        is up|
            ^^ `up` is not a plain number
           = write a number without a unit, such as `10`
-        over 1234567890123456789012
+        over 1234567890123456789012|
              ^^^^^^^^^^^^^^^^^^^^^^ a number with too many digits
-        over 80% of usual
+        over 80% of usual|
                     ^^^^^ `usual` is not a plain number
           = write a number without a unit, such as `10`
-        over 5 of
+        over 5 of|
                  ^ a plain number is missing behind `of`
           = write it like `over 100` or `outside 10..20`
-        over 80% of 50%
+        over 80% of 50%|
                     ^^^ `50%` is a percentage, not a plain number
           = write a plain number, or `50% of N`
-        over 1e5
+        over 1e5|
              ^^^ unknown unit in `1e5`
           = write a number without a unit, such as `10`
     "#]]
@@ -389,29 +389,29 @@ fn texts_are_judged() {
         "is \"not ready\" for 1m" is "Is(\"not ready\") for 60s"
         "is \"for\"" is "Is(\"for\")"
         "is 5" is "Is(\"5\")"
-        over 5
+        over 5|
         ^^^^ a text is judged by `is` and `not`
           = write it like `is down` or `not up`
-        85%
+        85%|
         ^^^ a text is judged by `is` and `not`
           = write it like `is down` or `not up`
-        refused
+        refused|
         ^^^^^^^ unknown word `refused`
           = write `is refused`
-        is not ready
+        is not ready|
         ^^^^^^ `is not` is one word too many
           = write `not ready`
-        iss down
+        iss down|
         ^^^ unknown word `iss`
           = did you mean `is`?
-        is
+        is|
           ^ a text is missing behind `is`
           = write it like `is down` or `not up`
-        is down clear up
+        is down clear up|
                       ^^ `clear` goes with numbers, not with `is` and `not`
-        is 'a
+        is 'a|
            ^^ this quote is never closed
-        10:20
+        10:20|
         ^^^^^ a text is judged by `is` and `not`
           = write it like `is down` or `not up`
     "#]]
@@ -446,10 +446,10 @@ fn anything_is_judged_by_what_is_written() {
         "over 80% of 500000" is "Over(400000.0)"
         "inside 10..20" is "Inside(10.0, 20.0)"
         "~:10" is "Over(10.0)"
-        over 5x
+        over 5x|
              ^^ unknown unit in `5x`
           = write a number, with a unit if it has one, such as `10` or `80%`
-        down
+        down|
         ^^^^ unknown word `down`
           = write `is down`
         "over 5 for 1m clear 4" is "Over(5.0) for 60s while Over(4.0)"
@@ -485,29 +485,29 @@ fn nagios_ranges() {
         "@10:" is "Inside(10.0, inf)"
         "-5:5" is "Outside(-5.0, 5.0)"
         "10:10" is "Outside(10.0, 10.0)"
-        20:10
+        20:10|
         ^^^^^ the range runs backwards
           = the smaller end comes first
-        :
+        :|
         ^ `:` is not a range
           = write `10:20` to alert outside, `@10:20` to alert inside
-        @
+        @|
         ^ `@` is not a range
           = write `10:20` to alert outside, `@10:20` to alert inside
-        ~:
+        ~:|
         ^^ this is never crossed
-        @~:
+        @~:|
         ^^^ this is always crossed
-        10:x
+        10:x|
            ^ `x` is not a plain number
           = write a number without a unit, such as `10`
-        1:2:3
+        1:2:3|
           ^^^ unknown unit in `2:3`
           = write a number without a unit, such as `10`
-        ~
+        ~|
         ^ `~` is not a plain number
           = write a number without a unit, such as `10`
-        a:b
+        a:b|
         ^^^ unknown word `a:b`
           = write it like `over 100` or `outside 10..20`
     "#]]

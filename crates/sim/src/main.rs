@@ -1,0 +1,132 @@
+//! `sim`: lives through worlds and says which of them broke a promise.
+
+#![allow(clippy::print_stdout, reason = "a command line tool speaks to its terminal")]
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use sim::{Outcome, Planted, run};
+
+/// Each planted bug must be found within this.
+const PATIENCE: Duration = Duration::from_secs(60);
+const USAGE: &str = "\
+usage: sim [--seeds N] [--from S]     live through N worlds (100), from seed S (0) on
+       sim --seed S [--plant NAME]    live through one world
+       sim --plant NAME|all           plant a bug, or each in turn, and see whether it is found
+       sim --list                     the bugs that can be planted";
+
+fn main() -> ExitCode {
+    match Orders::parse(std::env::args().skip(1)) {
+        Ok(orders) => orders.carry_out(),
+        Err(what) => {
+            println!("sim: {what}\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What the command line asks for.
+#[derive(Default)]
+struct Orders {
+    seeds: Option<u64>,
+    from: u64,
+    seed: Option<u64>,
+    plant: Vec<Planted>,
+    list: bool,
+}
+
+impl Orders {
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut orders = Self::default();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("{word} needs a value"));
+            match word.as_str() {
+                "--seeds" => orders.seeds = Some(number(&value()?)?),
+                "--from" => orders.from = number(&value()?)?,
+                "--seed" => orders.seed = Some(number(&value()?)?),
+                "--plant" => orders.plant = planted(&value()?)?,
+                "--list" => orders.list = true,
+                _ => return Err(format!("no such option: {word}")),
+            }
+        }
+        Ok(orders)
+    }
+
+    fn carry_out(self) -> ExitCode {
+        let fine = match (self.list, self.seed) {
+            (true, _) => {
+                Planted::ALL.iter().for_each(|it| println!("{}", it.word()));
+                true
+            }
+            (_, Some(seed)) => one(seed, self.plant.first().copied()),
+            _ if self.plant.is_empty() => many(self.from, self.seeds.unwrap_or(100)),
+            _ => {
+                let found = self.plant.iter().map(|it| find(*it, self.from));
+                found.fold(true, |all, it| all & it)
+            }
+        };
+        if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+fn number(word: &str) -> Result<u64, String> {
+    word.parse().map_err(|_| format!("not a number: {word}"))
+}
+
+fn planted(word: &str) -> Result<Vec<Planted>, String> {
+    match word {
+        "all" => Ok(Planted::ALL.to_vec()),
+        _ => Ok(vec![Planted::from_word(word).ok_or(format!("no such bug: {word}"))?]),
+    }
+}
+
+/// One world, told in full.
+fn one(seed: u64, planted: Option<Planted>) -> bool {
+    let outcome = run(seed, planted);
+    println!("seed {seed}: {} events, trace {:016x}", outcome.events, outcome.hash);
+    println!("{:#?}", outcome.stats);
+    match &outcome.fault {
+        Some(fault) => println!("FAILED {fault}\n{}", outcome.about),
+        None => println!("all promises kept"),
+    }
+    outcome.fault.is_none()
+}
+
+/// Many worlds; one line for each that broke a promise.
+fn many(from: u64, seeds: u64) -> bool {
+    let began = Instant::now();
+    let (mut events, mut failed) = (0, 0);
+    for seed in from..from.saturating_add(seeds) {
+        let outcome = run(seed, None);
+        events += outcome.events;
+        if let Outcome { fault: Some(fault), .. } = outcome {
+            failed += 1;
+            println!("FAILED seed {seed} {fault}");
+            println!("       replay: cargo xtask sim --seed {seed}");
+        }
+    }
+    let took = began.elapsed().as_secs_f64().max(f64::EPSILON);
+    let rate = events as f64 / took;
+    println!("{seeds} worlds, {failed} failed, {events} events in {took:.1} s: {rate:.0} events/s");
+    failed == 0
+}
+
+/// Plants a bug and looks for a world that shows it.
+fn find(planted: Planted, from: u64) -> bool {
+    let began = Instant::now();
+    let (mut seed, mut events) = (from, 0);
+    while began.elapsed() < PATIENCE {
+        let outcome = run(seed, Some(planted));
+        events += outcome.events;
+        if let Some(fault) = outcome.fault {
+            let (name, took) = (planted.word(), began.elapsed());
+            println!("found {name} in seed {seed}, {events} events, {took:.1?}: {fault}");
+            return true;
+        }
+        seed += 1;
+    }
+    println!("NOT FOUND {} in {} worlds, {events} events", planted.word(), seed - from);
+    false
+}
