@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Exposition, Page, Running, Sandbox, until};
+use crate::{Change, Exposition, Page, Running, Sandbox, until};
 
 /// The smallest configuration of an engine of a test; its check files lie in `checks/`.
 pub const ENGINE_YAML: &str = "\
@@ -158,6 +158,21 @@ impl Engine {
             let log = self.log();
             if log.contains(text) { Ok(()) } else { Err(log) }
         });
+    }
+
+    /// Every committed change of `name`, once the last hard one is to `status`. What is shown may be
+    /// ahead of what is committed, by the time of a commit.
+    ///
+    /// # Panics
+    /// When no such change comes.
+    #[must_use]
+    pub fn changes_to(&self, name: &str, status: &str) -> Vec<Change> {
+        until(&format!("{name} hard {status} on the disk"), || {
+            let changes = self.sandbox.changes(name);
+            let last = changes.iter().rev().find(|it| it.hard);
+            let there = last.is_some_and(|it| it.status == status);
+            if there { Ok(changes) } else { Err(format!("{changes:#?}")) }
+        })
     }
 
     /// Asks it to read its configuration again.

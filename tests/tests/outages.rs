@@ -5,7 +5,7 @@
 
 use std::net::TcpListener;
 
-use tests::{Change, ENGINE_YAML, Engine, Netns, Nginx, Snmpd, free_port, until};
+use tests::{Change, ENGINE_YAML, Engine, Netns, Nginx, Snmpd, free_port};
 
 const OK: u8 = 0;
 const CRITICAL: u8 = 2;
@@ -16,19 +16,10 @@ const UNREACHABLE: u8 = 2;
 /// Settings of every host here: quick, and two bad answers to be believed.
 const QUICK: &str = "every: 2s, timeout: 1s, retry: 2 x 1s";
 
-/// Every committed change of `name`.
-fn changes_of(engine: &Engine, name: &str) -> Vec<Change> {
-    engine.sandbox().changes(name)
-}
-
-/// The last one that made it hard in `status`. What is shown may be ahead of what is committed, by
-/// the time of a commit.
+/// The change that made `name` hard in `status`.
 fn last_hard(engine: &Engine, name: &str, status: &str) -> Change {
-    until(&format!("{name} hard {status} on the disk"), || {
-        let changes = changes_of(engine, name);
-        let found = changes.iter().rev().find(|it| it.hard && it.status == status);
-        found.cloned().ok_or_else(|| format!("{changes:#?}"))
-    })
+    let changes = engine.changes_to(name, status);
+    changes.into_iter().rev().find(|it| it.hard).unwrap()
 }
 
 #[test]
@@ -45,7 +36,7 @@ fn a_stopped_web_server_is_refused_at_the_second_attempt_and_comes_back() {
     nginx.stop();
     for service in ["acme/web/http", "acme/web/port"] {
         engine.wait_for_hard(service, CRITICAL);
-        let changes = changes_of(&engine, service);
+        let changes = engine.changes_to(service, "CRITICAL");
         let soft = changes.iter().find(|it| it.status == "CRITICAL" && !it.hard);
         assert_eq!(soft.map(|it| it.attempt), Some(1), "{changes:#?}");
         let hard = last_hard(&engine, service, "CRITICAL");
@@ -111,7 +102,7 @@ fn a_cut_link_makes_its_host_down_and_what_is_behind_it_unreachable() {
     engine.wait_for_host("acme/router", DOWN);
     engine.wait_for_host("acme/server", UNREACHABLE);
     assert_eq!(last_hard(&engine, "acme/router", "DOWN").attempt, 2);
-    let server_changes = changes_of(&engine, "acme/server");
+    let server_changes = engine.changes_to("acme/server", "UNREACHABLE");
     let down = server_changes.iter().any(|it| it.hard && it.status == "DOWN");
     assert!(!down, "the server was taken for down: {server_changes:#?}");
     router.mend();

@@ -42,7 +42,7 @@ fn a_reload_adds_and_removes_and_leaves_the_rest_as_it_was() {
     let engine = Engine::start(ENGINE_YAML, &[("acme", &checks(good, bad))]);
     engine.wait_for_hard("acme/web/good", OK);
     engine.wait_for_hard("acme/web/bad", CRITICAL);
-    let before = engine.sandbox().changes("acme/web/bad");
+    let before = engine.changes_to("acme/web/bad", "CRITICAL");
     let more =
         format!("customer: more\nservices:\n  door: {{ tcp: \"127.0.0.1:{good}\", every: 2s }}\n");
     engine.sandbox().write("checks/more.yaml", &more);
@@ -83,14 +83,8 @@ fn after_a_kill_nothing_is_forgotten_and_nothing_believed_again() {
     let engine = Engine::start(ENGINE_YAML, &[("acme", &checks(nginx.port(), free_port()))]);
     engine.wait_for_hard("acme/web/good", OK);
     engine.wait_for_hard("acme/web/bad", CRITICAL);
-    let mut sandbox = engine.sandbox();
-    until("the change on the disk", || {
-        let changes = sandbox.changes("acme/web/bad");
-        let hard = changes.iter().any(|it| it.hard && it.status == "CRITICAL");
-        if hard { Ok(()) } else { Err(format!("{changes:#?}")) }
-    });
-    let before = sandbox.changes("acme/web/bad");
-    sandbox = engine.kill9();
+    let before = engine.changes_to("acme/web/bad", "CRITICAL");
+    let sandbox = engine.kill9();
     let engine = Engine::start_in(sandbox);
     // Known before anything is looked at again.
     let metrics = engine.wait_for("the stored beliefs", |it| it.service("acme/web/bad").is_some());

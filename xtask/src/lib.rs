@@ -18,6 +18,7 @@ mod steps;
 pub mod suite;
 mod tally;
 pub mod tidy;
+pub mod torture;
 
 use std::path::{Path, PathBuf};
 

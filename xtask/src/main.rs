@@ -20,6 +20,7 @@ usage: cargo xtask VERB
   manual [--check]  writes docs/kinds/ from the catalogue of kinds; --check only compares
   sim [ARGS]        the simulator, in release mode: `cargo xtask sim --seeds 1000`
   bench [ARGS]      the benches, in release mode: `cargo xtask bench watch`
+  torture [ARGS]    kill -9 again and again, in release mode: `cargo xtask torture --kills 100`
 ";
 
 fn main() -> ExitCode {
@@ -53,6 +54,7 @@ fn chore(words: &[&str]) -> Result<()> {
         ["manual"] => xtask::manual::write(&root),
         ["manual", "--check"] => xtask::manual::check(&root),
         ["sim", rest @ ..] => in_release(&["-p", "sim", "--bin", "sim"], rest),
+        ["torture", rest @ ..] => xtask::torture::run(&root, rest),
         ["bench", rest @ ..] => in_release(&["-p", "benches"], rest),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

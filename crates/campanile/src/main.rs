@@ -218,8 +218,9 @@ fn say(stream: &mut impl Write, text: &str) {
 }
 
 fn begin_log(form: LogForm) {
-    let filter =
-        EnvFilter::try_from_env("CAMPANILE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // What that library says of rejected packets, the looks themselves say better.
+    let filter = EnvFilter::try_from_env("CAMPANILE_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,async_snmp=error"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match form {
         LogForm::Text => log.with_ansi(may_colour(&io::stderr())).init(),

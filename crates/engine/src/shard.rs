@@ -652,12 +652,13 @@ impl Shard {
             self.wheel.take(local);
             return;
         };
-        let (from, every) = match slot.is_retrying() {
-            // Neither a restart nor a reload makes attempts follow each other faster.
-            true => (retry_at(&slot.belief, check, now), check.retry_every),
-            false => (now, check.every),
+        let every = if slot.is_retrying() { check.retry_every } else { check.every };
+        // Neither a restart nor a reload makes attempts follow each other faster.
+        let retry = retry_at(&slot.belief, check, now);
+        let due = match slot.is_retrying() && retry > now {
+            true => retry,
+            false => now.next_in_phase(every, phase(slot.spec.phase, every)),
         };
-        let due = from.next_in_phase(every, phase(slot.spec.phase, every));
         self.wheel.put(local, due);
     }
 

@@ -15,5 +15,5 @@ mod world;
 pub use kind::{Built, Entry, Kind, Looker, entry};
 pub use kinds::CATALOGUE;
 pub use wires::icmp::{PingCounts, SocketKind, ping_right};
-pub use wires::snmp::SnmpCounts;
+pub use wires::{snmp::SnmpCounts, tls::read_trusted_roots};
 pub use world::{Ask, Found, Target, Trace, World, WorldSettings};

@@ -6,6 +6,7 @@
 mod attempt;
 mod build;
 mod clock;
+mod descriptors;
 mod desk;
 mod looks;
 mod readings;

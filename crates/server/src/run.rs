@@ -15,7 +15,7 @@ use console::{Build, ReloadOutcome, ReloadRequest, Shared};
 use crossbeam_channel::Sender;
 use engine::Limits;
 use model::{Belief, CheckableId, EngineSettings, Plan};
-use probe::{CATALOGUE, SocketKind, ping_right};
+use probe::{CATALOGUE, SocketKind, ping_right, read_trusted_roots};
 use store::{Order, Store, Writer};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -25,6 +25,7 @@ use tokio::{
 use crate::{
     build::{Piece, take_apart},
     clock::Clock,
+    descriptors::looks_max,
     desk::{self, ToDesk},
     readings,
     register::Register,
@@ -96,6 +97,7 @@ pub fn run(main_file: &Path) -> Result<(), StartError> {
     }
     let listener = listen(&plan.engine)?;
     say_ping_right();
+    read_trusted_roots();
     let clock = Clock::anchored();
     let now_secs = clock.now().as_nanos() / 1_000_000_000;
     let opened = Store::open(&plan.engine.data, now_secs)
@@ -260,7 +262,7 @@ impl Parts {
 /// The limits of one of `shards`: each gets its part of what there is in all.
 fn limits_of(settings: &EngineSettings, shards: u32) -> Limits {
     Limits {
-        in_flight_max: settings.in_flight_max.div_ceil(shards.max(1)).max(1),
+        in_flight_max: looks_max(settings.in_flight_max).div_ceil(shards.max(1)).max(1),
         in_flight_per_host_max: u16::try_from(settings.in_flight_per_host_max)
             .unwrap_or(u16::MAX)
             .max(1),

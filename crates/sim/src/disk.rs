@@ -21,7 +21,9 @@ pub struct Disk {
     committed: BTreeMap<String, Belief>,
     pending: VecDeque<Pending>,
     tickets: u64,
+    /// The latest moment handed over, and the latest committed.
     latest: Moment,
+    committed_at: Moment,
 }
 
 impl Disk {
@@ -46,12 +48,14 @@ impl Disk {
             debug_assert!(it.ticket <= self.tickets, "tickets only grow");
             self.committed.insert(it.name, it.belief);
         }
+        self.committed_at = self.latest;
         self.tickets
     }
 
     /// The process dies: what had not been committed is gone.
     pub fn crash(&mut self) {
         self.pending.clear();
+        self.latest = self.committed_at;
     }
 
     /// The configuration knows `name` no more.
@@ -66,15 +70,9 @@ impl Disk {
         self.committed.get(name)
     }
 
-    /// The latest moment that was ever handed over, so that time does not run backwards over a
-    /// restart. It is kept apart from the rows, as if every heartbeat wrote it.
+    /// The latest moment that was committed, so that time does not run backwards over a restart.
     #[must_use]
     pub fn latest(&self) -> Moment {
-        self.latest
-    }
-
-    /// Time has got as far as `now`.
-    pub fn heartbeat(&mut self, now: Moment) {
-        self.latest = self.latest.max(now);
+        self.committed_at
     }
 }

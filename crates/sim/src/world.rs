@@ -393,8 +393,7 @@ impl World {
         let mut process = Process::new(self.boots, self.shards, self.limits, self.planted, now);
         let mut orders = Vec::new();
         process.load(now, &self.census, &self.disk, &mut orders);
-        self.judge.now(now);
-        self.judge.started(now, &self.census, &process);
+        self.judge.started(now, self.disk.latest(), &self.census, &process);
         self.process = Some(process);
         self.send_orders(orders);
         if self.planted == Some(Planted::ToldTwiceAfterRestart)
@@ -701,7 +700,6 @@ impl World {
         }
         let now = self.moment(self.now);
         self.judge.now(now);
-        self.disk.heartbeat(now);
         if let Some(process) = &self.process {
             self.judge.scan(now, process);
         }

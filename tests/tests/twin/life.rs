@@ -32,8 +32,8 @@ pub(crate) struct Fate {
 
 /// Lives through `fate`. How long did the engine take to watch? `None` if it was killed before.
 pub(crate) fn live(sandbox: &Arc<Sandbox>, fate: Fate) -> Option<Duration> {
-    let begun = Instant::now();
     let mut command = sandbox.command();
+    let begun = Instant::now();
     let mut engine = Running::start("campanile", command.args(["run", "config.yaml"]));
     let took = (!fate.in_start).then(|| {
         watch(&mut engine, begun);

@@ -199,6 +199,12 @@ pub(crate) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, St
     }
 }
 
+/// Reads the trusted roots of this machine, if that has not happened yet: some hundred small files
+/// that no shard should have to wait for at its first look.
+pub fn read_trusted_roots() {
+    drop(Trust::of_system());
+}
+
 fn server_name(name: &str) -> Result<ServerName<'static>, Cause> {
     let bare = name.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
     ServerName::try_from(bare.to_owned()).map_err(|_| {

@@ -110,7 +110,7 @@ impl Case {
         let rules = meant.rules().unwrap_or_else(|| no_rules(meant.of_host));
         let kept = match kept {
             Some(mut kept) => {
-                kept.story.reborn(rules);
+                kept.story.redefine(rules);
                 kept
             }
             None => Kept { story: Story::new(rules), gauges: Vec::new() },
@@ -220,7 +220,8 @@ impl Case {
             known: belief.known,
             hard_status: belief.hard_status,
             flapping: belief.flapping,
-            centipercent,
+            // Of whom is not asked nobody knows which percentage is meant.
+            centipercent: if self.meant.check.is_some() { centipercent } else { must.centipercent },
         };
         if is != must {
             return Some(format!("believed {is:?}, must be {must:?}"));

@@ -30,9 +30,18 @@ impl Judge {
     }
 
     /// A process was started and has loaded the configuration.
-    pub fn started(&mut self, now: Moment, census: &Census, process: &Process) {
+    ///
+    /// `stored_at` is the latest moment that was committed before: time never falls behind it.
+    pub fn started(
+        &mut self,
+        now: Moment,
+        stored_at: Moment,
+        census: &Census,
+        process: &Process,
+    ) {
         self.stats.restarts += 1;
-        self.awake_since = now;
+        (self.awake_since, self.latest) = (now, stored_at);
+        self.now(now);
         for place in census.present() {
             let kept = self.kept.remove(&place);
             self.meet(now, census, place, process, kept);

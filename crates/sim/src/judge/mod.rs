@@ -114,6 +114,8 @@ pub struct Judge {
     in_mail: u32,
     /// Whom it is about at present.
     about: Option<CheckableId>,
+    /// Whom the fault was about, as it was then.
+    blamed: Option<Case>,
     /// What was seen.
     pub stats: Stats,
     /// What is wrong; the first thing only.
@@ -137,6 +139,7 @@ impl Judge {
             latest: Moment::ZERO,
             in_mail: 0,
             about: None,
+            blamed: None,
             stats: Stats::default(),
             fault: None,
         }
@@ -146,6 +149,7 @@ impl Judge {
     fn blame(&mut self, what: impl FnOnce() -> String) {
         if self.fault.is_none() {
             self.fault = Some(what());
+            self.blamed = self.about.and_then(|it| self.cases.get(&it)).cloned();
         }
     }
 
@@ -183,8 +187,9 @@ impl Judge {
     /// Whom the fault is about, in full.
     #[must_use]
     pub fn about(&self, census: &Census) -> String {
-        let case = self.about.and_then(|it| self.cases.get(&it));
-        case.map_or_else(String::new, |it| it.described(census))
+        let host = self.blamed.as_ref().and_then(|it| self.cases.get(&it.meant.host?));
+        let host = host.map_or_else(String::new, |it| it.described(census));
+        self.blamed.as_ref().map_or_else(String::new, |it| it.described(census) + "\n" + &host)
     }
 
     /// The run under way at `id`.
@@ -245,7 +250,8 @@ impl Judge {
             Verdict::Seen { .. } => self.seen(now, result, flight, before, effects, &mut expected),
         }
         let case = self.cases.get_mut(&id).expect("it was there a moment ago");
-        case.may_retry = case.is_soft_bad() || case.held.is_some();
+        // A look out of turn leaves the timetable as it was.
+        case.may_retry = case.is_soft_bad() || case.held.is_some() || flight.on_demand && case.may_retry;
         if std::mem::take(&mut case.wished) {
             expected.looked = Some((id, flight.started_at, case.is_fine()));
         }
@@ -348,7 +354,7 @@ impl Judge {
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.held = None;
         let story = &mut case.kept.story;
-        story.live(Event::HostUp(host_up));
+        story.surround(host_up, case.parents_up);
         let before = story.believed();
         story.live(Event::Found(status));
         expected.change = Some(Change { id, before, after: story.believed() });
@@ -403,7 +409,7 @@ impl Judge {
             Verdict::Seen { status, .. } if asked => {
                 let case = self.cases.get_mut(&id).expect("it is asked");
                 let kept = effects.contains(&Effect::Remember(id)).then(|| case.kept.clone());
-                case.advanced_by = None;
+                (case.advanced_by, case.disturbed_at) = (None, now);
                 self.concluded(now, id, now, *status, &mut expected);
                 self.keep(id, kept);
             }

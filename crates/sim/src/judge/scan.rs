@@ -70,8 +70,9 @@ impl Judge {
         }
         let (flying, soft) = (case.flight.is_some(), case.is_soft_bad());
         // Bad news is looked at again soon, unless somebody looks already or reported it.
-        let confirming = soft && case.may_retry && case.advanced_by.is_some() && !flying;
-        let far = due > now.after(check.every);
+        let confirming = soft && !self.leniency.crowded && case.may_retry && case.advanced_by.is_some() && !flying;
+        let most = check.every.max(check.retry_every * 2 + check.timeout);
+        let far = due > now.after(most);
         let late = confirming && due > now.after(check.retry_every * 2);
         self.check(!far, || format!("{id:?} is due at {due}, more than an interval after {now}"));
         self.check(!late, || format!("{id:?} waits until {due} for its retry, it is {now}"));
@@ -140,11 +141,11 @@ impl Judge {
         if now < base.after(patience) {
             return Some(base.after(patience));
         }
-        let times = case.believed_ill.iter().filter(|it| **it >= since).count();
+        let times = case.believed_ill.iter().filter(|it| **it >= base).count();
         let believed = case.is_hard_bad();
         self.stats.outages += 1;
         self.check(believed, || format!("{id:?} is ill since {since}, nobody believes it"));
-        self.check(times <= 1, || format!("{id:?} was believed ill {times} times since {since}"));
+        self.check(times <= 1, || format!("{id:?} was believed ill {times} times since {base}"));
         None
     }
 }

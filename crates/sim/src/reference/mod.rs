@@ -118,11 +118,9 @@ impl Story {
         self.rules = rules;
     }
 
-    /// The engine was started again: everything is believed as before, but nobody has said yet
-    /// that host or parents are not up.
-    pub fn reborn(&mut self, rules: Rules) {
-        self.redefine(rules);
-        (self.host_up, self.parents_up) = (true, true);
+    /// How host and parents are from now on, without this being news to anybody.
+    pub fn surround(&mut self, host_up: bool, parents_up: bool) {
+        (self.host_up, self.parents_up) = (host_up, parents_up);
     }
 
     /// What must be believed now.
