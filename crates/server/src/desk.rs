@@ -22,8 +22,13 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
 pub(crate) enum ToDesk {
     /// A shard speaks.
     Shard(u32, Position, FromShard),
-    /// Who is behind whom from now on, and what an earlier process believed of hosts.
-    Arrange { behind: Vec<(CheckableId, Vec<CheckableId>)>, restored: Vec<(CheckableId, bool)> },
+    /// Who is behind whom from now on, and what an earlier process believed of hosts. `done` is
+    /// let go of once every word that follows from this is with its shard.
+    Arrange {
+        behind: Vec<(CheckableId, Vec<CheckableId>)>,
+        restored: Vec<(CheckableId, bool)>,
+        done: Sender<()>,
+    },
     /// Nothing comes after this.
     Stop,
 }
@@ -34,7 +39,7 @@ pub(crate) fn start(doors: Vec<Door>, inbox: Receiver<ToDesk>) -> std::io::Resul
         let mut desk = Desk::new(true);
         let mut orders = Vec::new();
         let mut heard = BTreeMap::new();
-        let mut post = Post { doors, unsent: VecDeque::new() };
+        let mut post = Post { doors, unsent: VecDeque::new(), owed: Vec::new() };
         loop {
             let message = match inbox.recv_timeout(post.patience()) {
                 Ok(message) => message,
@@ -52,7 +57,8 @@ pub(crate) fn start(doors: Vec<Door>, inbox: Receiver<ToDesk>) -> std::io::Resul
                         desk.handle(&message, &mut orders);
                     }
                 }
-                ToDesk::Arrange { behind, restored } => {
+                ToDesk::Arrange { behind, restored, done } => {
+                    post.owed.push(done);
                     desk.arrange(&behind, &mut orders);
                     for (host, up) in restored {
                         desk.restore(host, up, &mut orders);
@@ -76,6 +82,8 @@ pub(crate) fn inbox() -> (Sender<ToDesk>, Receiver<ToDesk>) {
 struct Post {
     doors: Vec<Door>,
     unsent: VecDeque<ToShard>,
+    /// Let go of once nothing is unsent.
+    owed: Vec<Sender<()>>,
 }
 
 impl Post {
@@ -89,12 +97,15 @@ impl Post {
         let shards = u32::try_from(self.doors.len()).unwrap_or(1);
         let mut shut = BTreeSet::new();
         for _ in 0..self.unsent.len() {
-            let Some(order) = self.unsent.pop_front() else { return };
+            let Some(order) = self.unsent.pop_front() else { break };
             let shard = checkable_of(order).shard(shards);
             if shut.contains(&shard) || !self.doors[shard as usize].tell(order) {
                 shut.insert(shard);
                 self.unsent.push_back(order);
             }
+        }
+        if self.unsent.is_empty() {
+            self.owed.clear();
         }
     }
 }
@@ -103,5 +114,48 @@ fn checkable_of(order: ToShard) -> CheckableId {
     match order {
         ToShard::Parents { host, .. } => host,
         ToShard::CheckNow { checkable } => checkable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::shard::ToDriver;
+
+    const PARENT: CheckableId = CheckableId(0);
+    /// More children than one shard's inbox takes at once.
+    const CHILDREN: u32 = 40;
+    const ROOM: usize = 16;
+
+    #[test]
+    fn an_arrangement_is_done_once_the_shard_has_every_word_that_follows_from_it() {
+        let (sender, mut inbox) = mpsc::channel(ROOM);
+        let (to_desk, desk_inbox) = super::inbox();
+        let thread = start(vec![Door::of(sender)], desk_inbox).unwrap();
+        let behind = (1..=CHILDREN).map(|it| (CheckableId(it), vec![PARENT])).collect();
+        let (done, arranged) = crossbeam_channel::bounded(0);
+        to_desk.send(ToDesk::Arrange { behind, restored: vec![(PARENT, false)], done }).unwrap();
+        let mut last_words = BTreeMap::new();
+        let mut take = |order| {
+            let ToDriver::Desk(ToShard::Parents { host, any_up, .. }) = order else {
+                panic!("the desk only speaks of parents here");
+            };
+            last_words.insert(host, any_up);
+        };
+        // Each child is told twice: that there are parents, and that none of them is up.
+        for _ in 0..2 * CHILDREN as usize - ROOM {
+            assert!(arranged.try_recv().is_err_and(|it| it.is_empty()), "done too early");
+            take(inbox.blocking_recv().unwrap());
+        }
+        assert!(arranged.recv().is_err(), "let go of, and nothing sent");
+        while let Ok(order) = inbox.try_recv() {
+            take(order);
+        }
+        let unreachable = (1..=CHILDREN).map(|it| (CheckableId(it), false)).collect();
+        assert_eq!(last_words, unreachable);
+        to_desk.send(ToDesk::Stop).unwrap();
+        thread.join().unwrap();
     }
 }

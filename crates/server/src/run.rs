@@ -216,14 +216,26 @@ impl Parts {
             handle.door.send(ToDriver::Change(changes)).await;
         }
         self.common.shared.show(Arc::new(pieces.board));
-        let arrange = ToDesk::Arrange { behind: pieces.behind, restored: up_of_hosts };
-        let desk = self.common.desk.clone();
-        blocking(move || desk.send(arrange).is_ok()).await;
+        self.arrange(pieces.behind, up_of_hosts).await;
         let gone = laid.removed.iter().map(|(_, name)| name.to_string()).collect::<Vec<_>>();
         if !gone.is_empty() {
             let store = self.common.store.clone();
             blocking(move || store.send(Order::Forget(gone)).is_ok()).await;
         }
+    }
+
+    /// Tells the desk who is behind whom, and waits until the shards know what follows from it: a
+    /// host behind a dead parent that answers before that would be taken for down.
+    async fn arrange(
+        &self,
+        behind: Vec<(CheckableId, Vec<CheckableId>)>,
+        restored: Vec<(CheckableId, bool)>,
+    ) {
+        let (done, arranged) = crossbeam_channel::bounded(0);
+        let arrange = ToDesk::Arrange { behind, restored, done };
+        let desk = self.common.desk.clone();
+        // Nothing is ever received: the wait ends when the desk lets go of its end.
+        blocking(move || desk.send(arrange).is_ok() && arranged.recv().is_ok()).await;
     }
 
     /// Tells the store the names of new ids, before any shard can speak of them.

@@ -80,6 +80,12 @@ pub(crate) enum ToDriver {
 pub(crate) struct Door(mpsc::Sender<ToDriver>);
 
 impl Door {
+    /// A door that leads to whoever holds the other end.
+    #[cfg(test)]
+    pub(crate) fn of(inbox: mpsc::Sender<ToDriver>) -> Self {
+        Self(inbox)
+    }
+
     /// Passes an order of the desk on; `false` if there is no room for it now.
     pub(crate) fn tell(&self, order: ToShard) -> bool {
         // A shard that has ended needs no orders.

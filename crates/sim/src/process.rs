@@ -10,7 +10,7 @@ use model::{Belief, Check, CheckableId, Flapping, Moment, Rule, ToShard};
 
 use crate::{
     census::{Census, Item},
-    disk::Disk,
+    disk::{Disk, Stored},
     planted::Planted,
 };
 
@@ -136,12 +136,16 @@ impl Process {
                 self.shard(id).remove(id);
                 None
             }
-            None => disk.belief(&item.name).cloned().map(|it| self.spoiled(it)),
+            None => disk.read(&item.name).map(|it| self.restored(it.clone(), item)),
         };
         if known.is_none() {
             loaded.new.push(place);
         }
+        let before = self.belief(id).cloned();
         self.shard(id).put(now, id, spec, restored);
+        if known.is_some() && before.as_ref() != self.belief(id) {
+            loaded.changed.push(place);
+        }
     }
 
     fn new_id(&mut self, item: &Item, place: usize) -> CheckableId {
@@ -202,7 +206,11 @@ impl Process {
     }
 
     /// A stored belief as a restart gives it back.
-    fn spoiled(&self, mut belief: Belief) -> Belief {
+    fn restored(&self, stored: Stored, item: &Item) -> Belief {
+        let Stored { mut belief, rules } = stored;
+        if rules != item.check.as_ref().map(|it| it.rules.clone()) {
+            belief.thresholds.clear();
+        }
         match self.planted {
             Some(Planted::AttemptLostOnRestore) => belief.now.attempt = 1,
             Some(Planted::RingLostOnRestore) => belief.history &= 1 << 63,
@@ -254,6 +262,8 @@ pub struct Loaded {
     pub new: Vec<usize>,
     /// Places of those who are gone.
     pub gone: Vec<usize>,
+    /// Places of those whose new definition changed what is believed, so that it must be stored.
+    pub changed: Vec<usize>,
 }
 
 fn given_limits(limits: Limits, planted: Option<Planted>, leaked: u32) -> Limits {

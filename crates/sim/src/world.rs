@@ -14,7 +14,7 @@ use model::{
 use crate::{
     census::{Census, Style},
     dice::{Dice, MILLION},
-    disk::Disk,
+    disk::{Disk, Stored},
     judge::{Judge, Leniency, Stats},
     planted::{Planted, STORE_FORGETS_PPM},
     process::Process,
@@ -364,6 +364,9 @@ impl World {
     }
 
     fn stall(&mut self) {
+        if self.process.is_none() {
+            return;
+        }
         let lasts = self.dice.span(self.weather.stall_max / 100, self.weather.stall_max);
         self.awake_at = self.awake_at.max(self.now.after(lasts));
         self.judge.stalled(self.moment(self.awake_at));
@@ -444,6 +447,13 @@ impl World {
         self.judge.reloaded(now, &self.census, &process, &loaded, &timetable);
         self.process = Some(process);
         self.send_orders(orders);
+        for place in loaded.changed {
+            let id = self.process.as_ref().and_then(|it| it.id(place));
+            let ticket = id.and_then(|it| self.store(place, it));
+            if let (Some(id), Some(ticket)) = (id, ticket) {
+                self.judge.refitted(id, ticket);
+            }
+        }
         for place in loaded.new {
             self.plan_outage(place, self.now);
         }
@@ -615,17 +625,24 @@ impl World {
     }
 
     fn remember(&mut self, id: CheckableId) {
-        let Some(process) = &self.process else { return };
-        let Some(belief) = process.belief(id).cloned() else { return };
         let Some(place) = self.judge.place_of(id) else { return };
-        let now = self.moment(self.now);
         let forgets = self.planted == Some(Planted::StoreForgets);
-        let name = &self.census.items[place].name;
         let ticket = match forgets && self.dice.chance(STORE_FORGETS_PPM) {
-            true => self.disk.skip(now),
-            false => self.disk.put(now, name, belief),
+            true => Some(self.disk.skip()),
+            false => self.store(place, id),
         };
-        self.judge.stored(id, ticket);
+        if let Some(ticket) = ticket {
+            self.judge.stored(id, ticket);
+        }
+    }
+
+    /// Hands what is believed about `id` to the store.
+    fn store(&mut self, place: usize, id: CheckableId) -> Option<u64> {
+        let item = &self.census.items[place];
+        let belief = self.process.as_ref()?.belief(id)?.clone();
+        let rules = item.check.as_ref().map(|it| it.rules.clone());
+        let now = self.moment(self.now);
+        let ticket = self.disk.put(now, &item.name, Stored { belief, rules });
         if !self.commit_planned {
             self.commit_planned = true;
             let most = self.weather.commit_max.max(Duration::from_millis(1));
@@ -633,6 +650,7 @@ impl World {
             let boot = self.boots;
             self.plan(takes, What::Commit { boot });
         }
+        Some(ticket)
     }
 
     /// Somebody is looked at. What the look will find is decided now.

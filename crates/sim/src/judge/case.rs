@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use model::{Belief, Check, CheckableId, Moment, RunId, StateType, Status};
+use model::{Belief, Check, CheckableId, Moment, Rule, RunId, StateType, Status};
 
 use crate::{
     census::{Census, Item},
@@ -27,6 +27,18 @@ pub(super) struct Flight {
 pub(super) struct Kept {
     pub(super) story: Story,
     pub(super) gauges: Vec<Gauge>,
+    /// The thresholds that the gauges are for.
+    pub(super) rules: Option<Arc<[Rule]>>,
+}
+
+impl Kept {
+    /// What is remembered about other thresholds means nothing.
+    fn measure_by(&mut self, meant: &Meant) {
+        if self.rules != meant.thresholds() {
+            self.rules = meant.thresholds();
+            self.gauges.clear();
+        }
+    }
 }
 
 /// The settings of a checkable, as they are meant.
@@ -54,6 +66,10 @@ impl Meant {
 
     pub(super) fn has_parents(&self) -> bool {
         !self.parents.is_empty()
+    }
+
+    fn thresholds(&self) -> Option<Arc<[Rule]>> {
+        self.check.as_ref().map(|it| it.rules.clone())
     }
 
     fn rules(&self) -> Option<Rules> {
@@ -111,9 +127,10 @@ impl Case {
         let kept = match kept {
             Some(mut kept) => {
                 kept.story.redefine(rules);
+                kept.measure_by(&meant);
                 kept
             }
-            None => Kept { story: Story::new(rules), gauges: Vec::new() },
+            None => Kept { story: Story::new(rules), gauges: Vec::new(), rules: meant.thresholds() },
         };
         let may_retry = is_soft_bad(kept.story.believed());
         Self {
@@ -151,13 +168,11 @@ impl Case {
             dropped = self.flight.take();
             self.wished = false;
         }
-        let of = |meant: &Meant| meant.check.as_ref().map(|it| (it.rules.clone(), it.retry_every));
-        if of(&old).map(|it| it.0) != of(&self.meant).map(|it| it.0) {
-            self.kept.gauges.clear();
-        }
-        if of(&old).map(|it| it.1) != of(&self.meant).map(|it| it.1) {
+        let pace = |meant: &Meant| meant.check.as_ref().map(|it| it.retry_every);
+        if pace(&old) != pace(&self.meant) {
             self.advanced_by = None;
         }
+        self.kept.measure_by(&self.meant);
         if !self.meant.has_parents() {
             self.parents_up = true;
         }

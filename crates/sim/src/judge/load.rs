@@ -105,6 +105,15 @@ impl Judge {
         }
     }
 
+    /// The driver stored what a new definition made of a belief, under `ticket`: until that is
+    /// committed a crash gives back what the old one had, which then is fitted in the same way.
+    pub fn refitted(&mut self, id: CheckableId, ticket: u64) {
+        if let Some(case) = self.cases.get_mut(&id) {
+            let kept = case.kept.clone();
+            case.unstored.push_back((ticket, kept));
+        }
+    }
+
     /// Somebody was removed.
     fn part(&mut self, id: CheckableId) {
         let Some(case) = self.cases.remove(&id) else { return };

@@ -124,7 +124,11 @@ impl Judge {
             return None;
         }
         let host = case.meant.host.and_then(|it| self.cases.get(&it));
-        let host_ill_at = host.map_or(Moment::ZERO, |it| it.ill_at);
+        let host_ill_at = match host {
+            Some(host) if !host.is_fine() || host.held.is_some() => now,
+            Some(host) => host.ill_at,
+            None => Moment::ZERO,
+        };
         let undisturbed = [since, case.disturbed_at, self.awake_since, host_ill_at];
         let base = undisturbed.into_iter().max().unwrap_or_default();
         let parents = if case.meant.has_parents() {
