@@ -54,7 +54,7 @@ pub(crate) fn print(measured: &Measured) {
     println!("  with none            {empty:>12} bytes");
     println!("  a service            {per_service:>12} bytes");
     println!(
-        "\nthe machine was busy to {:.0} % while all kinds were measured, the engine's part {:.0} %",
+        "\nthe machine was busy to {:.0} % while all kinds were measured, the engine's part {:.1} %",
         100.0 * mixed.machine_busy,
         100.0 * engine_share(mixed)
     );

@@ -62,6 +62,7 @@ impl Outcome {
 pub struct Histogram {
     buckets: [AtomicU64; Self::BOUNDS_SECS.len() + 1],
     sum_nanos: AtomicU64,
+    max_nanos: AtomicU64,
 }
 
 impl Histogram {
@@ -78,6 +79,12 @@ impl Histogram {
         self.buckets[class].fetch_add(1, Relaxed);
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.sum_nanos.fetch_add(nanos, Relaxed);
+        self.max_nanos.fetch_max(nanos, Relaxed);
+    }
+
+    /// The longest duration so far, in seconds: what the class without end does not tell.
+    pub(crate) fn max_secs(&self) -> f64 {
+        self.max_nanos.load(Relaxed) as f64 / 1e9
     }
 
     /// Adds what it has to `counts` and gives the sum in seconds.
@@ -204,6 +211,7 @@ mod tests {
         let sum = histogram.add_to(&mut counts);
         assert_eq!(counts, [2, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert!((sum - 61.204).abs() < 1e-9);
+        assert!((histogram.max_secs() - 61.0).abs() < 1e-9);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //! A custom collector over the atomics, so that nothing is registered, hashed or locked for each
 //! series. Each family is written once, with all its samples, in a fixed order.
 //!
-//! What is older than it may be is never shown as fine: a stale service is UNKNOWN and a stale host
-//! UNREACHABLE, whatever was believed last, and the `probe_*` values of a stale service are left
-//! out.
+//! What is older than it may be is never shown as fine, and never as worse than it was: a stale
+//! service that was fine is UNKNOWN, a stale host that was up has no state at all, what was bad
+//! stays as bad as it was. The `probe_*` values of a stale service are left out.
 
 use std::{
     fmt::{Result, Write},
@@ -145,6 +145,13 @@ impl Exposition {
                 family.histogram(&[("kind", kind)], blocks.iter().map(|it| &it.lateness))
             })
         })?;
+        let help = "Longest lateness of a look since the start of the engine";
+        page.gauge("campanile_check_lateness_max_seconds", help, |family| {
+            self.each_kind(|kind, blocks| {
+                let max = blocks.iter().map(|it| it.lateness.max_secs()).fold(0.0, f64::max);
+                family.sample(&[("kind", kind)], max)
+            })
+        })?;
         page.histogram("campanile_check_duration_seconds", "How long looks take", |family| {
             self.each_kind(|kind, blocks| {
                 family.histogram(&[("kind", kind)], blocks.iter().map(|it| &it.duration))
@@ -172,7 +179,7 @@ impl Exposition {
 
     fn hosts(&self, page: &mut Page<'_>) -> Result {
         let believed = |seen: Seen<'_>| Shows::of(seen, self.now);
-        let help = "What is believed: 0 UP, 1 DOWN, 2 UNREACHABLE or stale";
+        let help = "What is believed: 0 UP, 1 DOWN, 2 UNREACHABLE; absent when nobody knows";
         self.of_hosts(page, "campanile_host_state", help, |seen| believed(seen).host_state())?;
         let help = "Whether it is believed already";
         self.of_hosts(page, "campanile_host_hard", help, |seen| believed(seen).hard())?;
@@ -186,7 +193,8 @@ impl Exposition {
 
     fn services(&self, page: &mut Page<'_>) -> Result {
         let believed = |seen: Seen<'_>| Shows::of(seen, self.now);
-        let help = "What is believed: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN or stale";
+        let help =
+            "What is believed: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN or too old to be called OK";
         let state = |seen: Seen<'_>| believed(seen).service_state();
         self.of_services(page, "campanile_service_state", help, state)?;
         let help = "Whether it is believed already";
@@ -356,18 +364,18 @@ impl Shows {
 
     fn host_state(&self) -> Option<f64> {
         let status = self.known()?.now.status;
-        Some(match status {
-            _ if self.is_stale() => 2.0,
-            Status::Up | Status::Ok => 0.0,
-            Status::Down | Status::Warning | Status::Critical => 1.0,
-            Status::Unreachable | Status::Unknown => 2.0,
-        })
+        match status {
+            // There is no number for "nobody knows", and DOWN would be a lie about the target.
+            Status::Up | Status::Ok => (!self.is_stale()).then_some(0.0),
+            Status::Down | Status::Warning | Status::Critical => Some(1.0),
+            Status::Unreachable | Status::Unknown => Some(2.0),
+        }
     }
 
     fn service_state(&self) -> Option<f64> {
         let status = self.known()?.now.status;
         Some(match status {
-            _ if self.is_stale() => 3.0,
+            Status::Ok | Status::Up if self.is_stale() => 3.0,
             Status::Ok | Status::Up => 0.0,
             Status::Warning => 1.0,
             Status::Critical | Status::Down => 2.0,

@@ -24,4 +24,4 @@ pub mod weather;
 mod world;
 
 pub use planted::Planted;
-pub use world::{Outcome, run};
+pub use world::{Outcome, run, watch};

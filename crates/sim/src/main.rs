@@ -7,13 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sim::{Outcome, Planted, run};
+use model::CheckableId;
+use sim::{Outcome, Planted, run, watch};
 
 /// Each planted bug must be found within this.
 const PATIENCE: Duration = Duration::from_secs(60);
 const USAGE: &str = "\
 usage: sim [--seeds N] [--from S]     live through N worlds (100), from seed S (0) on
-       sim --seed S [--plant NAME]    live through one world
+       sim --seed S [--plant NAME] [--watch ID]
+                                      live through one world, and tell all about one checkable
        sim --plant NAME|all           plant a bug, or each in turn, and see whether it is found
        sim --list                     the bugs that can be planted";
 
@@ -34,6 +36,7 @@ struct Orders {
     from: u64,
     seed: Option<u64>,
     plant: Vec<Planted>,
+    watched: Option<CheckableId>,
     list: bool,
 }
 
@@ -47,6 +50,10 @@ impl Orders {
                 "--from" => orders.from = number(&value()?)?,
                 "--seed" => orders.seed = Some(number(&value()?)?),
                 "--plant" => orders.plant = planted(&value()?)?,
+                "--watch" => {
+                    let id = u32::try_from(number(&value()?)?).map_err(|it| it.to_string())?;
+                    orders.watched = Some(CheckableId(id));
+                }
                 "--list" => orders.list = true,
                 _ => return Err(format!("no such option: {word}")),
             }
@@ -60,7 +67,7 @@ impl Orders {
                 Planted::ALL.iter().for_each(|it| println!("{}", it.word()));
                 true
             }
-            (_, Some(seed)) => one(seed, self.plant.first().copied()),
+            (_, Some(seed)) => one(seed, self.plant.first().copied(), self.watched),
             _ if self.plant.is_empty() => many(self.from, self.seeds.unwrap_or(100)),
             _ => {
                 let found = self.plant.iter().map(|it| find(*it, self.from));
@@ -83,8 +90,9 @@ fn planted(word: &str) -> Result<Vec<Planted>, String> {
 }
 
 /// One world, told in full.
-fn one(seed: u64, planted: Option<Planted>) -> bool {
-    let outcome = run(seed, planted);
+fn one(seed: u64, planted: Option<Planted>, watched: Option<CheckableId>) -> bool {
+    let outcome = watch(seed, planted, watched);
+    outcome.log.iter().for_each(|it| println!("{it}"));
     println!("seed {seed}: {} events, trace {:016x}", outcome.events, outcome.hash);
     println!("{:#?}", outcome.stats);
     match &outcome.fault {

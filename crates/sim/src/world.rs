@@ -15,7 +15,7 @@ use crate::{
     census::{Census, Style},
     dice::{Dice, MILLION},
     disk::{Disk, Stored},
-    judge::{Judge, Leniency, Stats},
+    judge::{Judge, Leniency, Stats, subject_of},
     planted::{Planted, STORE_FORGETS_PPM},
     process::Process,
     trace::Trace,
@@ -49,6 +49,8 @@ pub struct Outcome {
     pub stats: Stats,
     /// What is wrong, if anything.
     pub fault: Option<String>,
+    /// What happened to whom was watched.
+    pub log: Vec<String>,
     /// Whom that is about, and what the world was like.
     pub about: String,
 }
@@ -56,7 +58,14 @@ pub struct Outcome {
 /// Lives through the world of `seed`.
 #[must_use]
 pub fn run(seed: u64, planted: Option<Planted>) -> Outcome {
+    watch(seed, planted, None)
+}
+
+/// Lives through the world of `seed` and writes down all that happens to `watched`.
+#[must_use]
+pub fn watch(seed: u64, planted: Option<Planted>, watched: Option<CheckableId>) -> Outcome {
     let mut world = World::new(seed, planted);
+    world.watched = watched;
     world.live();
     let fault = world.judge.fault.take().map(|it| format!("at {}: {it}", world.now));
     let about = match fault {
@@ -64,7 +73,7 @@ pub fn run(seed: u64, planted: Option<Planted>) -> Outcome {
         None => String::new(),
     };
     let (hash, events, stats) = (world.trace.hash(), world.events, world.judge.stats);
-    Outcome { seed, hash, events, stats, fault, about }
+    Outcome { seed, hash, events, stats, fault, log: world.log, about }
 }
 
 /// Something that happens.
@@ -142,6 +151,8 @@ struct World {
     judge: Judge,
     trace: Trace,
     events: u64,
+    watched: Option<CheckableId>,
+    log: Vec<String>,
 }
 
 impl World {
@@ -192,6 +203,8 @@ impl World {
             judge: Judge::new(leniency, limits, shards),
             trace: Trace::default(),
             events: 0,
+            watched: None,
+            log: Vec::new(),
         }
     }
 
@@ -496,6 +509,9 @@ impl World {
         }
         for effect in effects {
             self.trace.effect(now, &effect);
+            if self.watched.is_some_and(|it| subject(&effect) == it) {
+                self.log.push(format!("{now} -> {effect:?}"));
+            }
             self.carry_out(number, effect);
         }
     }
@@ -503,6 +519,9 @@ impl World {
     fn answer(&mut self, result: CheckResult) {
         let now = self.moment(self.now);
         self.trace.answer(now, &result);
+        if self.watched == Some(result.checkable) {
+            self.log.push(format!("{now} {result:?}"));
+        }
         let Some(process) = &mut self.process else { return };
         let id = result.checkable;
         let before = process.belief(id).cloned();
@@ -524,6 +543,9 @@ impl World {
         };
         let now = self.moment(self.now);
         self.trace.order(now, order);
+        if self.watched == Some(id) {
+            self.log.push(format!("{now} {order:?}"));
+        }
         let Some(process) = &mut self.process else { return };
         let given = match (self.planted, order) {
             (Some(Planted::ParentsIgnored), ToShard::Parents { host, answer, .. }) => {
@@ -553,6 +575,9 @@ impl World {
         };
         self.trace.verdict(&verdict);
         let now = self.moment(self.now);
+        if self.watched == Some(id) {
+            self.log.push(format!("{now} reported {verdict:?}"));
+        }
         let Some(process) = &mut self.process else { return };
         let before: Option<Belief> = process.belief(id).cloned();
         let mut effects = Vec::new();
@@ -775,6 +800,17 @@ impl World {
             }
         }
         self.plan_outage(place, at);
+    }
+}
+
+/// Whom an effect is about.
+fn subject(effect: &Effect) -> CheckableId {
+    match effect {
+        Effect::Probe { checkable: id, .. }
+        | Effect::Remember(id)
+        | Effect::Skipped(id, _)
+        | Effect::Lost(id) => *id,
+        Effect::Tell(_, message) => subject_of(message),
     }
 }
 

@@ -108,6 +108,7 @@ fn the_engine_tells_about_itself() {
     assert_eq!(of("campanile_checks_overrun_total", &[http]), Some(2.0));
     assert_eq!(of("campanile_check_lateness_seconds_count", &[http]), Some(4.0));
     assert_eq!(of("campanile_check_lateness_seconds_sum", &[http]), Some(0.66));
+    assert_eq!(of("campanile_check_lateness_max_seconds", &[http]), Some(0.3));
     assert_eq!(of("campanile_check_lateness_seconds_bucket", &[http, ("le", "0.05")]), Some(2.0));
     assert_eq!(of("campanile_check_duration_seconds_bucket", &[http, ("le", "1.0")]), Some(2.0));
     assert_eq!(of("campanile_icmp_replies_late_total", &[("shard", "0")]), Some(3.0));
@@ -183,13 +184,13 @@ fn what_is_stale_is_never_shown_as_fine() {
             "campanile_host_state",
             "campanile_host_stale",
         ]
-        .map(|name| page.value(name, &[]).unwrap())
+        .map(|name| page.value(name, &[]))
     };
     running.later.store(185, Relaxed);
-    assert_eq!(shown(&read()), [0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(shown(&read()), [0.0, 0.0, 0.0, 0.0].map(Some));
     running.later.store(186, Relaxed);
     let page = read();
-    assert_eq!(shown(&page), [3.0, 1.0, 2.0, 1.0]);
+    assert_eq!(shown(&page), [Some(3.0), Some(1.0), None, Some(1.0)]);
     assert_eq!(page.value("probe_success", &[]), None);
     assert_eq!(page.value("probe_duration_seconds", &[]), None);
     assert_eq!(page.find("probe_http_duration_seconds", &[]).len(), 0);
@@ -198,14 +199,17 @@ fn what_is_stale_is_never_shown_as_fine() {
     blind.started_at = Moment::from_secs(NOW_SECS + 186);
     of_service.answered(&blind);
     let page = read();
-    assert_eq!(shown(&page), [3.0, 1.0, 2.0, 1.0]);
+    assert_eq!(shown(&page), [Some(3.0), Some(1.0), None, Some(1.0)]);
     let name = "campanile_service_last_check_timestamp_seconds";
     assert_eq!(page.value(name, &[]), Some((NOW_SECS + 186) as f64));
     // And one that could be made ends it.
     let mut seen = answer(0, Verdict::OK, Vec::new());
     seen.started_at = Moment::from_secs(NOW_SECS + 186);
     of_service.answered(&seen);
-    assert_eq!(shown(&read()), [0.0, 0.0, 2.0, 1.0]);
+    assert_eq!(shown(&read()), [Some(0.0), Some(0.0), None, Some(1.0)]);
+    // Bad news does not become another kind of news by growing old.
+    of_host.believe(&believed(Status::Down, StateType::Hard), 0);
+    assert_eq!(read().value("campanile_host_state", &[]), Some(1.0));
 }
 
 #[test]

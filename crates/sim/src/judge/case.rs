@@ -182,7 +182,8 @@ impl Case {
         if let Some(rules) = self.meant.rules() {
             self.kept.story.redefine(rules);
         }
-        self.may_retry |= is_soft_bad(self.kept.story.believed());
+        // A run that waits for a place may be due where the old definition had it.
+        self.may_retry = true;
         self.disturbed_at = now;
         self.outcome_at = now;
         dropped

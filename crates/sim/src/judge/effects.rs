@@ -196,7 +196,9 @@ impl Judge {
     }
 }
 
-fn subject_of(message: &FromShard) -> CheckableId {
+/// Whom a message is about.
+#[must_use]
+pub fn subject_of(message: &FromShard) -> CheckableId {
     match message {
         FromShard::Changed(it) => it.checkable,
         FromShard::AreParentsUp { host, .. } => *host,

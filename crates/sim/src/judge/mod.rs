@@ -25,6 +25,8 @@ use crate::{
     reference::{Believed, Event},
 };
 
+pub use effects::subject_of;
+
 /// A host's hard verdict waits at most this long for word about its parents.
 const PARENTS_WAIT_MAX: Duration = Duration::from_secs(30);
 

@@ -70,7 +70,8 @@ impl Judge {
         }
         let (flying, soft) = (case.flight.is_some(), case.is_soft_bad());
         // Bad news is looked at again soon, unless somebody looks already or reported it.
-        let confirming = soft && !self.leniency.crowded && case.may_retry && case.advanced_by.is_some() && !flying;
+        let undisturbed = case.advanced_by.is_some_and(|it| case.disturbed_at < it);
+        let confirming = soft && !self.leniency.crowded && case.may_retry && undisturbed && !flying;
         let most = check.every.max(check.retry_every * 2 + check.timeout);
         let far = due > now.after(most);
         let late = confirming && due > now.after(check.retry_every * 2);
