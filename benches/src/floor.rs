@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Questions of one loop: about a second's worth of the dearest kind.
-const ROUNDS: u32 = 20_000;
+pub(crate) const ROUNDS: u32 = 20_000;
 /// Datagrams under way at once: the cheapest number on loopback.
 const WINDOW: u32 = 64;
 /// How long a bare loop waits for an answer.
@@ -29,28 +29,28 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 const PAYLOAD_BYTES: usize = 56;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n";
 
-/// CPU time that one question of `kind` costs at least.
+/// CPU time that one question of `kind` costs at least, as the mean of `rounds` questions.
 ///
 /// # Errors
 /// When there is no right to ask, or an answer is missing.
-pub(crate) fn measure(kind: Kind, hosts: u32, ports: Ports) -> Result<Duration> {
+pub(crate) fn measure(kind: Kind, hosts: u32, ports: Ports, rounds: u32) -> Result<Duration> {
     let address = |round: u32, port| SocketAddr::from((load::address(round % hosts), port));
     let start = own_cpu()?;
     match kind {
-        Kind::Ping => echo(|round| address(round, 0))?,
+        Kind::Ping => echo(rounds, |round| address(round, 0))?,
         Kind::Tcp => {
-            for round in 0..ROUNDS {
+            for round in 0..rounds {
                 drop(connect(address(round, ports.tcp))?);
             }
         }
         Kind::Http => {
-            for round in 0..ROUNDS {
+            for round in 0..rounds {
                 fetch(address(round, ports.http))?;
             }
         }
-        Kind::Snmp => ask(|round| address(round, ports.snmp))?,
+        Kind::Snmp => ask(rounds, |round| address(round, ports.snmp))?,
     }
-    Ok((own_cpu()? - start) / ROUNDS)
+    Ok((own_cpu()? - start) / rounds)
 }
 
 /// A connection that is cut when it is dropped.
@@ -69,12 +69,12 @@ fn fetch(address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-fn ask(address: impl Fn(u32) -> SocketAddr) -> Result<()> {
+fn ask(rounds: u32, address: impl Fn(u32) -> SocketAddr) -> Result<()> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     socket.set_read_timeout(Some(WAIT_MAX))?;
     let mut answer = [0; 1_024];
-    for first in (0..ROUNDS).step_by(WINDOW as usize) {
-        let window = first..ROUNDS.min(first + WINDOW);
+    for first in (0..rounds).step_by(WINDOW as usize) {
+        let window = first..rounds.min(first + WINDOW);
         for round in window.clone() {
             socket.send_to(&snmp::request(round), address(round))?;
         }
@@ -85,7 +85,7 @@ fn ask(address: impl Fn(u32) -> SocketAddr) -> Result<()> {
     Ok(())
 }
 
-fn echo(address: impl Fn(u32) -> SocketAddr) -> Result<()> {
+fn echo(rounds: u32, address: impl Fn(u32) -> SocketAddr) -> Result<()> {
     let mut socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))
         .context("no right to open a raw socket")?;
     // Requests go to other addresses of loopback; only answers come to this one.
@@ -93,8 +93,8 @@ fn echo(address: impl Fn(u32) -> SocketAddr) -> Result<()> {
     socket.set_read_timeout(Some(WAIT_MAX))?;
     let id = std::process::id().to_be_bytes();
     let id = [id[2], id[3]];
-    for first in (0..ROUNDS).step_by(WINDOW as usize) {
-        let window = first..ROUNDS.min(first + WINDOW);
+    for first in (0..rounds).step_by(WINDOW as usize) {
+        let window = first..rounds.min(first + WINDOW);
         for round in window.clone() {
             socket.send_to(&echo_request(id, round), &address(round).into())?;
         }

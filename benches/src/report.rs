@@ -47,12 +47,15 @@ pub(crate) fn print(measured: &Measured) {
     let idle = 1e6 * measured.empty.cpu.as_secs_f64() / measured.empty.took.as_secs_f64();
     println!("  {:<10} {idle:>12.0} us a second", "no service");
 
+    println!("\nresident memory in kB, after the warm-up and, a page of metrics later, at the end");
+    println!("  {:<10} {:>12} {:>12}", "", "warm", "end");
     let (full, empty) = (mixed.resident_bytes, measured.empty.resident_bytes);
-    let per_service = full.saturating_sub(empty) / u64::from(mixed.services);
-    println!("\nresident memory");
-    println!("  with {:<6} services {:>12} bytes", mixed.services, full);
-    println!("  with none            {empty:>12} bytes");
-    println!("  a service            {per_service:>12} bytes");
+    for (name, (warm, end)) in [("mixed", full), ("no service", empty)] {
+        println!("  {name:<10} {:>12} {:>12}", warm / 1_024, end / 1_024);
+    }
+    let each = |full: u64, empty| full.saturating_sub(empty) / u64::from(mixed.services);
+    let (warm, end) = (each(full.0, empty.0), each(full.1, empty.1));
+    println!("  {:<10} {warm:>12} {end:>12} bytes", "a service");
     println!(
         "\nthe machine was busy to {:.0} % while all kinds were measured, the engine's part {:.1} %",
         100.0 * mixed.machine_busy,

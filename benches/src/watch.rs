@@ -82,7 +82,8 @@ pub(crate) struct Window {
     pub(crate) services: u32,
     pub(crate) took: Duration,
     pub(crate) cpu: Duration,
-    pub(crate) resident_bytes: u64,
+    /// Resident memory before the window and at its end.
+    pub(crate) resident_bytes: (u64, u64),
     /// Share of all processors that was in use, by whomever.
     pub(crate) machine_busy: f64,
     before: Exposition,
@@ -161,7 +162,7 @@ impl Bench {
         let mut alone = Vec::new();
         for kind in Kind::ALL {
             let window = self.window(kind.name(), &[kind], kind_time)?;
-            let floor = floor::measure(kind, self.hosts, self.ports)
+            let floor = floor::measure(kind, self.hosts, self.ports, floor::ROUNDS)
                 .inspect_err(|error| eprintln!("the floor of {kind} is unknown: {error:#}"))
                 .ok();
             alone.push(Alone { kind, window, floor });
@@ -177,13 +178,14 @@ impl Bench {
         let mut engine = self.start(kinds);
         let pid = engine.process().pid();
         thread::sleep(WARM_UP);
+        let resident = account::resident_bytes(pid)?;
         // Read now, taken apart later: that would be work within the window.
         let before = engine.page("/metrics");
         let (start, machine, cpu) = (Instant::now(), Machine::now()?, CpuTimes::of(pid)?);
         thread::sleep(time);
         let used = CpuTimes::of(pid)?.since(&cpu);
         let (took, machine_busy) = (start.elapsed(), Machine::now()?.busy_since(machine));
-        let resident_bytes = account::resident_bytes(pid)?;
+        let resident_bytes = (resident, account::resident_bytes(pid)?);
         let after = engine.page("/metrics");
         let (status, _) = engine.sigterm();
         ensure!(status.success(), "the engine ended with {status}");

@@ -1,6 +1,6 @@
 //! Who may know whom. The rule itself, and its tests on planted shortcuts, live in xtask.
 
-use xtask::architecture;
+use xtask::{architecture, limits};
 
 #[test]
 fn nobody_knows_more_than_the_rule_allows() {
@@ -31,4 +31,9 @@ fn every_crate_has_a_heading_and_every_heading_a_crate() {
 #[test]
 fn every_dependency_has_a_reason() {
     assert_eq!(architecture::reasons(&xtask::root()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn every_limit_is_in_the_table_with_its_value() {
+    assert_eq!(limits::faults(&xtask::root()).unwrap(), Vec::<String>::new());
 }

@@ -80,6 +80,7 @@ fn an_agent_that_is_gone_or_silent_is_believed_with_its_cause() {
     engine.wait_for_hard("acme/switch/uptime", OK);
     agent.stop();
     engine.wait_for_hard("acme/switch/uptime", CRITICAL);
+    assert_eq!(last_hard(&engine, "acme/switch/uptime", "CRITICAL").cause, "refused");
     agent.start_again();
     engine.wait_for_hard("acme/switch/uptime", OK);
 }
@@ -101,7 +102,8 @@ fn a_cut_link_makes_its_host_down_and_what_is_behind_it_unreachable() {
     router.cut();
     engine.wait_for_host("acme/router", DOWN);
     engine.wait_for_host("acme/server", UNREACHABLE);
-    assert_eq!(last_hard(&engine, "acme/router", "DOWN").attempt, 2);
+    let router_down = last_hard(&engine, "acme/router", "DOWN");
+    assert_eq!((router_down.attempt, router_down.cause.as_str()), (2, "XXX"));
     let server_changes = engine.changes_to("acme/server", "UNREACHABLE");
     let down = server_changes.iter().any(|it| it.hard && it.status == "DOWN");
     assert!(!down, "the server was taken for down: {server_changes:#?}");
@@ -125,6 +127,7 @@ fn only_the_far_host_is_down_when_the_router_still_answers() {
     engine.wait_for_host("acme/server", UP);
     server.cut();
     engine.wait_for_host("acme/server", DOWN);
+    assert_eq!(last_hard(&engine, "acme/server", "DOWN").cause, "XXX");
     assert_eq!(engine.metrics().host("acme/router").map(|it| it.state), Some(UP));
     server.mend();
     engine.wait_for_host("acme/server", UP);

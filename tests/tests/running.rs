@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use tests::{ENGINE_YAML, Engine, Nginx, Page, Running, free_port, until};
+use std::{process::Command, sync::Arc};
+
+use tests::{ENGINE_YAML, Engine, Exposition, Nginx, Page, Running, Sandbox, free_port, until};
 
 const OK: u8 = 0;
 const CRITICAL: u8 = 2;
@@ -102,22 +104,4 @@ fn it_stops_when_asked_and_says_that_all_went_well() {
     let (status, sandbox) = engine.sigterm();
     assert!(status.success(), "{status}");
     assert_eq!(sandbox.sql("PRAGMA integrity_check")[0]["integrity_check"], "ok");
-}
-
-#[test]
-fn a_second_engine_on_the_same_data_and_a_taken_port_are_refused_clearly() {
-    let nginx = server();
-    let engine = Engine::start(ENGINE_YAML, &[("acme", &checks(nginx.port(), free_port()))]);
-    let sandbox = engine.sandbox();
-    let mut second = Running::start("second", sandbox.command().args(["run", "config.yaml"]));
-    assert!(!second.wait().success());
-    assert!(second.log().contains("data"), "{}", second.log());
-    let taken = ENGINE_YAML
-        .replace("127.0.0.1:0", &engine.address().to_string())
-        .replace("data: data", "data: other");
-    sandbox.write("taken.yaml", &taken);
-    let mut third = Running::start("third", sandbox.command().args(["run", "taken.yaml"]));
-    assert!(!third.wait().success());
-    assert!(third.log().contains(&engine.address().to_string()), "{}", third.log());
-    assert_eq!(engine.page("/-/healthy").code, 200);
 }

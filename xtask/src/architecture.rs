@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{members, source, steps::cargo_command};
+use crate::{limits, members, source, steps::cargo_command};
 
 /// Direct dependencies of each member: ours and others'.
 pub type Graph = BTreeMap<String, BTreeSet<String>>;
@@ -96,6 +96,7 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
     }
     faults.extend(headings(root)?);
     faults.extend(reasons(root)?);
+    faults.extend(limits::faults(root)?);
     Ok(faults)
 }
 

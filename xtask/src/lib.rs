@@ -10,6 +10,7 @@
 )]
 
 pub mod architecture;
+pub mod limits;
 pub mod manual;
 mod members;
 pub mod packages;

@@ -108,13 +108,14 @@ pub fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// How many lines stand before the tests that close the file.
+/// How many lines stand before the tests that close the file. Tests in a file of their own, which
+/// are only declared (`mod tests;`), close nothing.
 #[must_use]
 pub fn lines_before_tests(source: &str) -> usize {
     let tests = source
         .lines()
         .zip(source.lines().skip(1))
-        .position(|(here, next)| here == "#[cfg(test)]" && next.starts_with("mod tests"));
+        .position(|(here, next)| here == "#[cfg(test)]" && next.starts_with("mod tests {"));
     tests.unwrap_or_else(|| source.lines().count())
 }
 
@@ -149,5 +150,6 @@ let d = b"HashMap"; let e = '\''; let f = r"HashMap"; let r#type = 1; let g = '"
         let source = "//! a\nfn b() {}\n\n#[cfg(test)]\nmod tests {\n    fn c() {}\n}\n";
         assert_eq!(lines_before_tests(source), 3);
         assert_eq!(lines_before_tests("//! a\nfn b() {}\n"), 2);
+        assert_eq!(lines_before_tests("#[cfg(test)]\nmod tests;\n\nfn a() {}\n"), 4);
     }
 }

@@ -16,12 +16,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const PARTLY: u8 = 1;
 /// Exit code: wrong usage or invalid configuration.
 const INVALID: u8 = 2;
+/// Exit code of `try`: no look was made. 0, 1 and 2 would be answers about the target.
+const NO_ANSWER: u8 = 3;
 /// Exit code: warnings that were not to be tolerated.
 const DENIED: u8 = 3;
 
-/// Monitoring and alerting for managed-service providers and network operation centres.
+/// Watches hosts and services for service providers and network operation centres.
 #[derive(Debug, Parser)]
-#[command(name = "campanile", version, about, propagate_version = true)]
+#[command(name = "campanile", version, propagate_version = true)]
 struct Command {
     #[command(subcommand)]
     verb: Verb,
@@ -30,10 +32,14 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run the engine: SIGHUP reloads, SIGTERM drains and stops
+    ///
+    /// A reload with a mistake in the files leaves the running engine as it is. What is logged can
+    /// be set by the variable `CAMPANILE_LOG`: `debug`, or `info,probe=trace`. Exits with 0 once it
+    /// was told to stop, with 1 if it could not start, with 2 if the configuration has mistakes.
     Run {
         /// The main configuration file
         config: PathBuf,
-        /// How the log is written
+        /// How the log is written, on standard error
         #[arg(long, value_enum, default_value_t = LogForm::Text)]
         log: LogForm,
     },
@@ -47,7 +53,8 @@ enum Verb {
         #[arg(long, value_enum)]
         deny: Option<Deny>,
     },
-    /// Print the effective settings of a host or service, each with where it was written
+    /// Print the effective settings of a host or service, each with where it was written (exit 0,
+    /// 1 no such name, 2 the configuration has mistakes)
     Explain {
         /// The main configuration file
         config: PathBuf,
@@ -57,6 +64,9 @@ enum Verb {
         output: Output,
     },
     /// Look once now, without changing any state (exit 0 to 3 as a plugin)
+    ///
+    /// Exits with what the look found, thresholds included: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+    /// A look that could not be made, for a fault of our own, exits with 3.
     Try {
         /// The main configuration file
         config: PathBuf,
@@ -70,6 +80,11 @@ enum Verb {
     },
     /// Play recorded results (JSON lines on standard input) through the engine and print what would
     /// be believed
+    ///
+    /// A line is `{"at": "2026-01-01T00:01:00Z", "name": "acme/web/http", "status": "CRITICAL",
+    /// "output": "text"}`. The status of a host is UP or DOWN; BLIND is a look that could not be
+    /// made. Times must not go back. Prints a line for each change of state and for each begin and
+    /// end of flapping. Lines that make no sense are left out and named; then it exits with 1.
     Replay {
         /// The main configuration file
         config: PathBuf,
@@ -127,7 +142,7 @@ fn run(config: &Path, log: LogForm) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             say(&mut io::stderr(), &format!("{error}\n"));
-            if matches!(error, server::StartError::Configuration(_)) { INVALID } else { PARTLY }
+            if matches!(error, server::RunError::Configuration(_)) { INVALID } else { PARTLY }
         }
     }
 }
@@ -158,14 +173,15 @@ fn explain(config: &Path, name: &str, form: Form) -> u8 {
         (Ok(it), Form::Json) => say(&mut io::stdout(), &format!("{}\n", it.render_json())),
         (Err(unknown), _) => {
             say(&mut io::stderr(), &format!("error: {unknown}\n"));
-            return PARTLY;
+            // What could not be read may well have held the name.
+            return if loaded.errors() > 0 { INVALID } else { PARTLY };
         }
     }
     if loaded.errors() > 0 { INVALID } else { 0 }
 }
 
 fn try_once(config: &Path, name: &str, verbose: bool, form: Form) -> u8 {
-    let Some(plan) = plan_of(config) else { return INVALID };
+    let Some(plan) = plan_of(config) else { return NO_ANSWER };
     match server::try_once(&plan, name) {
         Ok(it) => {
             let text = if form == Form::Json { it.render_json() } else { it.render(verbose) };
@@ -174,8 +190,7 @@ fn try_once(config: &Path, name: &str, verbose: bool, form: Form) -> u8 {
         }
         Err(why) => {
             say(&mut io::stderr(), &format!("error: {why}\n"));
-            // Not 1, 2 or 0: those would be answers about the target.
-            3
+            NO_ANSWER
         }
     }
 }
@@ -208,13 +223,14 @@ fn plan_of(config: &Path) -> Option<server::Plan> {
     loaded.plan.take()
 }
 
+/// As <https://no-color.org> has it: an empty variable counts as none.
 fn may_colour(stream: &impl IsTerminal) -> bool {
-    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
 }
 
 /// Prints, and takes no offence when nobody reads.
 fn say(stream: &mut impl Write, text: &str) {
-    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).is_ok();
+    drop(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()));
 }
 
 fn begin_log(form: LogForm) {

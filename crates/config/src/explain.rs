@@ -3,9 +3,9 @@
 //! Built from the draft by the same steps as the plan, so that it cannot tell another story; only
 //! that here the losers are kept too.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
-use model::{Asked, Form, Level};
+use model::{Asked, Flapping, Form, Level};
 use serde_json::{Value as Json, json};
 
 use crate::{
@@ -25,8 +25,11 @@ use crate::{
     words,
 };
 
+/// The layer of what nobody wrote.
+const BUILT_IN_LAYER: &str = "built-in";
+
 /// A value as it was written, and by whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wording {
     /// The written text; a secret is not shown.
     pub text: String,
@@ -143,7 +146,7 @@ impl<'a> Explainer<'a> {
         };
         let base = self.library.base(customer, Some(host), &mut self.report);
         let Some(service) = service_name else {
-            self.host(&base);
+            self.host(&base, host);
             return Ok(());
         };
         let near = self.service(&base, host, service);
@@ -168,7 +171,7 @@ impl<'a> Explainer<'a> {
         Ok(())
     }
 
-    fn host(&mut self, base: &Base) {
+    fn host(&mut self, base: &Base, host: &HostDraft) {
         for name in ["address", "behind", "site"] {
             let written: Vec<(Layer, View<'a>)> = base
                 .layers
@@ -178,6 +181,10 @@ impl<'a> Explainer<'a> {
                 .filter(|(_, view)| !view.is_map())
                 .collect();
             self.add(name.to_owned(), &written, false);
+        }
+        if let Some(address) = self.settings.iter_mut().find(|it| it.name == "address") {
+            let own = std::iter::once(&mut address.value).chain(&mut address.losers);
+            own.for_each(|it| it.text = paired_with(host, &it.text));
         }
         match self.library.alive(base, &mut self.report) {
             Some(put) => self.check(&put, "", "alive."),
@@ -206,7 +213,8 @@ impl<'a> Explainer<'a> {
         let Some(gathered) = gather(&self.library, put, name, &mut self.report) else { return };
         self.kind(&gathered, put, prefix);
         let asked = self.settler.settle(&gathered, self.library.kinds, &mut self.report);
-        let slots: Vec<Slot> = gathered.slots.keys().copied().collect();
+        let mut slots: BTreeSet<Slot> = gathered.slots.keys().copied().collect();
+        slots.extend(asked.iter().flat_map(|it| flapping_slots(&it.check.flapping)));
         let (checks, params): (Vec<Slot>, Vec<Slot>) =
             slots.into_iter().partition(|it| !matches!(it, Slot::Param(_)));
         for slot in params.into_iter().chain(checks) {
@@ -233,6 +241,12 @@ impl<'a> Explainer<'a> {
             gathered.all(slot).iter().map(|it: &Written<'a>| (it.layer, it.value)).collect();
         if is_map {
             self.map(&name, &written);
+            return;
+        }
+        if written.is_empty() {
+            let text = asked.map(|it| unwritten(slot, &it.check.flapping)).unwrap_or_default();
+            let value = Wording { text, layer: BUILT_IN_LAYER.to_owned(), ..Wording::default() };
+            self.settings.push(Setting { name, value, losers: Vec::new() });
             return;
         }
         self.add(name, &written, hidden);
@@ -282,7 +296,7 @@ impl<'a> Explainer<'a> {
 
     fn wording_at(&self, layer: Layer, place: Place, text: String) -> Wording {
         let layer = match layer.rank {
-            Rank::BuiltIn => "built-in".to_owned(),
+            Rank::BuiltIn => BUILT_IN_LAYER.to_owned(),
             Rank::Engine => "engine".to_owned(),
             Rank::Defaults => "defaults".to_owned(),
             Rank::Template(id) => {
@@ -326,6 +340,33 @@ impl<'a> Explainer<'a> {
                 }
             }
         }
+    }
+}
+
+/// The address of this host, where a range stands for those of several.
+fn paired_with(host: &HostDraft, written: &str) -> String {
+    let all = words::expand(written).unwrap_or_default();
+    match all.get(host.ordinal as usize) {
+        Some(own) if all.len() == host.of as usize => own.clone(),
+        _ => written.to_owned(),
+    }
+}
+
+/// What is effective of flapping, also where it only follows from the profile.
+fn flapping_slots(flapping: &Flapping) -> &'static [Slot] {
+    match flapping.judged {
+        true => &[Slot::FlappingHigh, Slot::FlappingLow],
+        false => &[Slot::Flapping],
+    }
+}
+
+/// The text of what [`flapping_slots`] adds and nobody wrote.
+fn unwritten(slot: Slot, flapping: &Flapping) -> String {
+    let percent = |it: u16| format!("{}%", f64::from(it) / 100.0);
+    match slot {
+        Slot::FlappingHigh => percent(flapping.high_centipercent),
+        Slot::FlappingLow => percent(flapping.low_centipercent),
+        _ => "off".to_owned(),
     }
 }
 

@@ -52,8 +52,9 @@ pub(crate) fn begin(main: &Path, report: &mut Report) -> Sources {
     let id = MAIN;
     match size_of(main) {
         Ok(bytes) => read_into(&mut source, id, bytes, report),
+        // In full, since it may be the folder that is wrong.
         Err(error) => report.add(
-            Diagnostic::new(Code::Unreadable, format!("cannot read {}: {error}", source.shown))
+            Diagnostic::new(Code::Unreadable, format!("cannot read {}: {error}", main.display()))
                 .at(Place::whole(id)),
         ),
     }

@@ -8,8 +8,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use model::{
-    Belief, Cause, CauseCode, Check, CheckResult, CheckableId, FromShard, Moment, Period, RunId,
-    SkipReason, Standing, StateType, Status, ToShard, Transition, Verdict,
+    Belief, Cause, CauseCode, Check, CheckResult, CheckableId, FromShard, Moment, Period, Profile,
+    RunId, SkipReason, Standing, StateType, Status, ToShard, Transition, Verdict,
 };
 
 use crate::{
@@ -218,10 +218,11 @@ impl Shard {
             Some(slot) => self.redefine(local, slot, spec, now),
             None => {
                 let profile = spec.check.as_ref().map(|it| it.profile).unwrap_or_default();
+                let restored = restored.map(|it| not_after(now, it));
                 let belief =
                     restored.unwrap_or_else(|| belief::initial(profile, spec.of_host, now));
                 let mut slot = Slot::new(spec, belief, now);
-                fit(&mut slot);
+                fit(&mut slot, now);
                 self.slots[local as usize] = Some(slot);
             }
         }
@@ -236,6 +237,8 @@ impl Shard {
                 self.count_at_host(old.host.take(), -1, &mut slot);
             }
             slot.wish = Wish::None;
+            slot.held = None;
+            slot.question_at = None;
         }
         let rules = |spec: &Spec| spec.check.as_ref().map(|it| it.rules.clone());
         if rules(&old) != rules(&slot.spec) {
@@ -243,11 +246,12 @@ impl Shard {
         }
         if !slot.spec.has_parents {
             slot.parents_up = true;
+            slot.question_at = None;
         }
         if old.check.is_none() {
             slot.watched_since = now;
         }
-        fit(&mut slot);
+        fit(&mut slot, now);
         self.slots[local as usize] = Some(slot);
     }
 
@@ -262,7 +266,9 @@ impl Shard {
             self.count_at_host(slot.spec.host, -1, &mut slot);
         }
         self.wheel.take(local);
-        self.waiting.retain(|it| *it != local);
+        if slot.waiting_since.is_some() {
+            self.waiting.retain(|it| *it != local);
+        }
     }
 
     // What happens.
@@ -297,7 +303,7 @@ impl Shard {
             Input::Reported { checkable, verdict } => {
                 let local = self.local(checkable);
                 if let Verdict::Seen { status, cause } = verdict
-                    && self.slot(checkable).is_some()
+                    && self.slot(checkable).is_some_and(|it| it.spec.check.is_some())
                 {
                     self.conclude(now, now, local, status, cause, effects);
                 }
@@ -305,7 +311,7 @@ impl Shard {
             Input::Recorded(result) => {
                 let local = self.local(result.checkable);
                 if let Verdict::Seen { status, cause } = result.verdict
-                    && self.slot(result.checkable).is_some()
+                    && self.slot(result.checkable).is_some_and(|it| it.spec.check.is_some())
                 {
                     let (status, cause) = self.judged(local, now, status, cause, &result.measures);
                     self.conclude(now, result.started_at, local, status, cause, effects);
@@ -511,9 +517,12 @@ impl Shard {
         slot.conclusive_at = started_at;
         slot.last_at = slot.last_at.max(started_at);
         if is_bad(slot.spec.of_host, status) {
-            let first = slot.belief.now.status.is_fine() && slot.held.is_none();
-            if first && slot.spec.has_parents {
+            // A restart or a reload may come between the first bad answer and the last.
+            let unasked = slot.belief.now.status.is_fine()
+                || slot.is_retrying() && !slot.has_asked_about_parents;
+            if unasked && slot.held.is_none() && slot.spec.has_parents {
                 slot.question_at = Some(now);
+                slot.has_asked_about_parents = true;
                 let host = self.id(local);
                 self.tell(FromShard::AreParentsUp { host, at: started_at }, effects);
             }
@@ -555,6 +564,7 @@ impl Shard {
             slot.held = None;
             if !is_bad(slot.spec.of_host, status) {
                 slot.question_at = None;
+                slot.has_asked_about_parents = false;
             }
         }
         self.change(local, effects, |belief, subject| {
@@ -652,7 +662,8 @@ impl Shard {
             self.wheel.take(local);
             return;
         };
-        let every = if slot.is_retrying() { check.retry_every } else { check.every };
+        let soon = slot.is_retrying() || slot.held.is_some();
+        let every = if soon { check.retry_every } else { check.every };
         // Neither a restart nor a reload makes attempts follow each other faster.
         let retry = retry_at(&slot.belief, check, now);
         let due = match slot.is_retrying() && retry > now {
@@ -774,9 +785,24 @@ fn is_bad(of_host: bool, status: Status) -> bool {
     status != Status::Ok && !(of_host && status == Status::Warning)
 }
 
-/// Makes a belief fit its definition: the attempts may have become fewer.
-fn fit(slot: &mut Slot) {
-    let Some(check) = &slot.spec.check else { return };
+/// A belief of an earlier process whose clock was ahead of ours: what it did last, it did just now.
+fn not_after(now: Moment, mut belief: Belief) -> Belief {
+    for at in [&mut belief.since, &mut belief.hard_since, &mut belief.attempt_at] {
+        *at = now.min(*at);
+    }
+    for it in &mut belief.thresholds {
+        it.since = now.min(it.since);
+    }
+    belief
+}
+
+/// Makes a belief fit its definition: the attempts may have become fewer, and of a host that is
+/// left to its services nothing is believed.
+fn fit(slot: &mut Slot, now: Moment) {
+    let Some(check) = &slot.spec.check else {
+        slot.belief = belief::initial(Profile::default(), slot.spec.of_host, now);
+        return;
+    };
     let belief = &mut slot.belief;
     belief.now.attempt = belief.now.attempt.clamp(1, check.attempts_max.max(1));
     belief.history = crate::history::of_profile(belief.history, check.profile);

@@ -384,3 +384,106 @@ fn a_recorded_result_is_judged_as_it_was_the_first_time() {
     }
     assert!(first.belief(1).known && second.shard.in_flight() == 0);
 }
+
+fn question(effects: &[Effect]) -> bool {
+    effects.iter().any(|it| matches!(it, Effect::Tell(_, FromShard::AreParentsUp { .. })))
+}
+
+#[test]
+fn a_restart_between_two_bad_answers_does_not_forget_to_ask_about_the_parents() {
+    let host = Spec { of_host: true, has_parents: true, ..service(check()) };
+    let mut stage = Stage::new([host.clone()]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST), run, down());
+    assert!(question(&stage.effects));
+    let soft = stage.belief(0).clone();
+    let mut stage = Stage::new([]);
+    stage.shard.put(secs(FIRST + 2), id(0), host, Some(soft));
+    let mut asked = Vec::new();
+    for _ in 2..=3 {
+        let at = stage.shard.due(id(0)).unwrap();
+        let run = stage.wake(at)[0];
+        stage.answer(at, run, down());
+        asked.push(question(&stage.effects));
+    }
+    assert_eq!(asked, [true, false]);
+    assert_eq!(stage.look(0).kind, StateType::Soft, "the last attempt waits for the answer");
+}
+
+#[test]
+fn a_verdict_that_waits_for_the_parents_is_dropped_with_its_question() {
+    let hasty = Check { attempts_max: 1, ..check() };
+    let host = Spec { of_host: true, has_parents: true, ..service(hasty) };
+    let mut stage = Stage::new([host.clone()]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST), run, down());
+    // It was asked at another address than the one it has now.
+    stage.shard.put(secs(FIRST + 1), id(0), Spec { definition: 2, ..host }, None);
+    stage.input(
+        secs(FIRST + 2),
+        Input::Desk(ToShard::Parents { host: id(0), any_up: true, answer: true }),
+    );
+    assert!(stage.look(0).status.is_fine() && stage.effects.is_empty());
+}
+
+#[test]
+fn a_verdict_that_waits_for_parents_which_are_gone_is_believed_at_the_next_look() {
+    let hasty = Check { attempts_max: 1, ..check() };
+    let host = Spec { of_host: true, has_parents: true, ..service(hasty) };
+    let mut stage = Stage::new([host.clone()]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST), run, down());
+    stage.shard.put(secs(FIRST + 1), id(0), Spec { has_parents: false, ..host }, None);
+    let at = stage.shard.due(id(0)).unwrap();
+    assert!(at <= secs(FIRST + 11), "a retry interval later, not an interval");
+    let run = stage.wake(at)[0];
+    stage.answer(at, run, down());
+    assert_eq!(stage.look(0).status, Status::Down);
+}
+
+#[test]
+fn nothing_is_believed_of_a_host_that_is_left_to_its_services() {
+    let hasty = Check { attempts_max: 1, ..check() };
+    let host = Spec { of_host: true, ..service(hasty) };
+    let mut stage = Stage::new([host.clone()]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST), run, down());
+    let bad = stage.belief(0).clone();
+    assert_eq!(bad.now.status, Status::Down);
+    let left = Spec { check: None, definition: 0, ..host };
+    stage.shard.put(secs(FIRST + 1), id(0), left.clone(), None);
+    assert!(stage.look(0).status.is_fine() && !stage.belief(0).known);
+    let now = Input::Desk(ToShard::CheckNow { checkable: id(0) });
+    stage.input(secs(FIRST + 2), now);
+    let word = FromShard::Looked { checkable: id(0), at: secs(FIRST + 2), up: true };
+    assert_eq!(stage.effects, [Effect::Tell(2, word)]);
+    let mut stage = Stage::new([]);
+    stage.shard.put(secs(0), id(0), left, Some(bad));
+    assert!(stage.look(0).status.is_fine(), "nor after a restart");
+}
+
+#[test]
+fn a_belief_of_a_process_whose_clock_was_ahead_counts_from_now() {
+    let mut stage = Stage::new([service(patient())]);
+    let run = stage.wake(secs(FIRST))[0];
+    let high = || vec![Measure::number(0, 11.0)];
+    stage.input(secs(FIRST), Input::Answered(result(secs(FIRST), run, Verdict::OK, high())));
+    let mut ahead = stage.belief(0).clone();
+    ahead.thresholds[0].since = secs(500_000);
+    ahead.since = secs(500_000);
+    let mut stage = Stage::new([]);
+    stage.shard.put(secs(0), id(0), service(patient()), Some(ahead));
+    let mut looks = Vec::new();
+    for _ in 0..2 {
+        let at = stage.shard.due(id(0)).unwrap();
+        let run = stage.wake(at)[0];
+        stage.input(at, Input::Answered(result(at, run, Verdict::OK, high())));
+        looks.push(stage.look(0).status);
+    }
+    // 27 s and 87 s after the start are less than the 90 s that it must last; the next look is not.
+    assert_eq!(looks, [Status::Ok, Status::Ok]);
+    let at = stage.shard.due(id(0)).unwrap();
+    let run = stage.wake(at)[0];
+    stage.input(at, Input::Answered(result(at, run, Verdict::OK, high())));
+    assert_eq!(stage.look(0).status, Status::Critical);
+}

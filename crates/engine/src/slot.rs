@@ -64,6 +64,8 @@ pub(crate) struct Slot {
     pub(crate) parents_up: bool,
     /// For hosts: since when the desk has been asked about the parents.
     pub(crate) question_at: Option<Moment>,
+    /// For hosts: has the desk been asked since the host was last fine?
+    pub(crate) has_asked_about_parents: bool,
     pub(crate) held: Option<Box<Held>>,
     /// Start of the last run that ended, whatever its outcome.
     pub(crate) last_at: Moment,
@@ -85,6 +87,7 @@ impl Slot {
             in_flight: 0,
             parents_up: true,
             question_at: None,
+            has_asked_about_parents: false,
             held: None,
             last_at: Moment::ZERO,
             conclusive_at: Moment::ZERO,

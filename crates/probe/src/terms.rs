@@ -43,6 +43,14 @@ pub(crate) const SERVER_NAME: ParamSpec = ParamSpec {
     doc: "The name to ask for in TLS, and to find in the certificate, instead of the host's.",
 };
 
+/// `1 packet`, `2 packets`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}
+
 /// Reads `family`.
 pub(crate) fn family(params: &Params) -> Family {
     match params.text("family") {

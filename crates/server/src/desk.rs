@@ -22,6 +22,10 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
 pub(crate) enum ToDesk {
     /// A shard speaks.
     Shard(u32, Position, FromShard),
+    /// A host was removed. Comes after the last that its shard has said of it.
+    Gone(CheckableId),
+    /// A host is left to its services from now on: whatever was heard last, it counts as up.
+    Unwatched(CheckableId),
     /// Who is behind whom from now on, and what an earlier process believed of hosts. `done` is
     /// let go of once every word that follows from this is with its shard.
     Arrange {
@@ -64,6 +68,8 @@ pub(crate) fn start(doors: Vec<Door>, inbox: Receiver<ToDesk>) -> std::io::Resul
                         desk.restore(host, up, &mut orders);
                     }
                 }
+                ToDesk::Gone(host) => desk.forget(host),
+                ToDesk::Unwatched(host) => desk.restore(host, true, &mut orders),
                 ToDesk::Stop => return,
             }
             post.send(&mut orders);

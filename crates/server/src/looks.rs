@@ -4,7 +4,7 @@
 use std::{cell::RefCell, collections::VecDeque, panic::AssertUnwindSafe, rc::Rc, time::Duration};
 
 use futures_util::FutureExt;
-use model::{Cause, CauseCode, CheckResult, CheckableId, RunId};
+use model::{Cause, CauseCode, CheckResult, CheckableId, KindId, RunId};
 use probe::{Ask, Found, Trace, World};
 use tokio::{
     sync::Notify,
@@ -16,10 +16,18 @@ use crate::{build::Question, clock::Clock};
 /// A look that goes on this long after its deadline is stopped. It should have ended by itself.
 const OVERTIME: Duration = Duration::from_millis(500);
 
+/// How one look ended.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// What was asked; by now the checkable may be asked something else, or be gone.
+    pub(crate) kind: KindId,
+    pub(crate) result: CheckResult,
+}
+
 /// Answers that wait for their shard; never more than there are looks under way.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    waiting: RefCell<VecDeque<CheckResult>>,
+    waiting: RefCell<VecDeque<Answer>>,
     news: Notify,
 }
 
@@ -32,11 +40,11 @@ impl Answers {
     }
 
     /// The longest waiting answer.
-    pub(crate) fn take(&self) -> Option<CheckResult> {
+    pub(crate) fn take(&self) -> Option<Answer> {
         self.waiting.borrow_mut().pop_front()
     }
 
-    fn put(&self, answer: CheckResult) {
+    fn put(&self, answer: Answer) {
         self.waiting.borrow_mut().push_back(answer);
         self.news.notify_one();
     }
@@ -57,7 +65,8 @@ pub(crate) fn begin(
         let found = look_once(&world, &question, &Trace::off()).await;
         let Found { verdict, measures } = found;
         let took = begun.elapsed();
-        answers.put(CheckResult { checkable, run, started_at, took, verdict, measures });
+        let result = CheckResult { checkable, run, started_at, took, verdict, measures };
+        answers.put(Answer { kind: question.kind, result });
     });
 }
 
@@ -65,7 +74,8 @@ pub(crate) fn begin(
 pub(crate) async fn look_once(world: &World, question: &Question, trace: &Trace) -> Found {
     let deadline = Instant::now() + question.timeout;
     let ask = Ask { target: &question.target, deadline, timeout: question.timeout, trace };
-    let look = AssertUnwindSafe(question.looker.look(world, &ask)).catch_unwind();
+    // Inside a block of its own, so that a look which breaks before its first step is caught too.
+    let look = AssertUnwindSafe(async { question.looker.look(world, &ask).await }).catch_unwind();
     match timeout_at(deadline + OVERTIME, look).await {
         Ok(Ok(found)) => found,
         Ok(Err(panic)) => {
@@ -86,13 +96,14 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 mod tests {
     use std::{future::Future, pin::Pin, sync::Arc};
 
-    use model::{KindId, Verdict};
+    use model::Verdict;
     use probe::{Looker, Target, WorldSettings};
     use tokio::task::LocalSet;
 
     use super::*;
 
     struct Breaks;
+    struct BreaksAtOnce;
     struct NeverEnds;
 
     impl Looker for Breaks {
@@ -102,6 +113,16 @@ mod tests {
             _: &'a Ask<'a>,
         ) -> Pin<Box<dyn Future<Output = Found> + 'a>> {
             Box::pin(async { panic!("on purpose") })
+        }
+    }
+
+    impl Looker for BreaksAtOnce {
+        fn look<'a>(
+            &'a self,
+            _: &'a World,
+            _: &'a Ask<'a>,
+        ) -> Pin<Box<dyn Future<Output = Found> + 'a>> {
+            panic!("on purpose")
         }
     }
 
@@ -127,7 +148,7 @@ mod tests {
             answers.wait().await;
             answers.take().unwrap()
         };
-        match LocalSet::new().run_until(run).await.verdict {
+        match LocalSet::new().run_until(run).await.result.verdict {
             Verdict::Blind { cause } => cause.code,
             seen => panic!("our own fault was shown as the target's: {seen:?}"),
         }
@@ -136,6 +157,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_a_look_is_that_looks_blindness() {
         assert_eq!(code_of(Arc::new(Breaks)).await, CauseCode::Panic);
+        assert_eq!(code_of(Arc::new(BreaksAtOnce)).await, CauseCode::Panic);
     }
 
     #[tokio::test]

@@ -57,6 +57,11 @@ impl Register {
         laid
     }
 
+    /// Does the last plan have this name?
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.ids.contains_key(name)
+    }
+
     fn shard_of(&self, name: &str) -> u32 {
         u32::try_from(stable_hash(name) % u64::from(self.shards)).unwrap_or(0)
     }

@@ -23,14 +23,19 @@ use model::{
     StateType, Status, ToShard, Verdict,
 };
 use probe::{World, WorldSettings};
-use store::{Batch, Order, Recorded};
-use tokio::{sync::mpsc, task::LocalSet, time::sleep_until};
+use store::{Order, Recorded};
+use tokio::{
+    sync::mpsc,
+    task::{LocalSet, yield_now},
+    time::sleep_until,
+};
 
 use crate::{
     build::Question,
     clock::Clock,
     desk::ToDesk,
-    looks::{self, Answers},
+    looks::{self, Answer, Answers},
+    outbox::Outbox,
     readings::{Count, wire_counts},
 };
 
@@ -44,6 +49,8 @@ const HEARTBEAT: Duration = Duration::from_millis(250);
 const STALL_MIN: Duration = Duration::from_millis(1_500);
 /// A run that starts later than this after its due moment counts as late: the promise for p99.
 const LATE_AFTER: Duration = Duration::from_millis(100);
+/// How long the store may take for the last rows of a shard that ends.
+pub(crate) const HAND_OVER_WITHIN: Duration = Duration::from_millis(250);
 /// Rows that may wait in memory while the store takes none, before the shard starts no more looks.
 const ROWS_UNSENT_MAX: usize = 2_000_000;
 
@@ -52,15 +59,27 @@ pub(crate) enum Change {
     /// Add or redefine a checkable.
     Put {
         id: CheckableId,
+        /// The name of one that is new.
+        name: Option<Arc<str>>,
         spec: Spec,
         question: Option<Question>,
         cell: Option<Arc<Cell>>,
         restored: Option<Box<Belief>>,
     },
     /// Forget one.
-    Remove(CheckableId),
+    Remove { id: CheckableId, name: Arc<str> },
     /// How much may be under way.
     Limit(Limits),
+}
+
+impl Change {
+    /// Whom it is about; `None` if all.
+    pub(crate) fn about(&self) -> Option<CheckableId> {
+        match self {
+            Self::Put { id, .. } | Self::Remove { id, .. } => Some(*id),
+            Self::Limit(_) => None,
+        }
+    }
 }
 
 /// What a shard's thread may be told.
@@ -162,18 +181,21 @@ struct Driver {
     world: Rc<World>,
     answers: Rc<Answers>,
     effects: Vec<Effect>,
-    batch: Batch,
+    outbox: Outbox,
     /// Messages that the desk had no room for yet.
     untold: VecDeque<ToDesk>,
     last_turn: Moment,
     /// Until when the process last stood still.
     stalled_until: Moment,
+    /// Has everything of the first plan been sent?
+    begun: bool,
     drain_by: Option<Moment>,
 }
 
 impl Driver {
     fn new(number: u32, shard: Shard, common: Arc<Common>) -> Self {
         let now = common.clock.now();
+        let outbox = Outbox::new(number, common.store.clone());
         Self {
             number,
             shard,
@@ -182,33 +204,29 @@ impl Driver {
             world: Rc::new(World::new(&WorldSettings { shard: number })),
             answers: Rc::default(),
             effects: Vec::new(),
-            batch: Batch { shard: number, ..Batch::default() },
+            outbox,
             untold: VecDeque::new(),
             last_turn: now,
             stalled_until: Moment::ZERO,
+            begun: false,
             drain_by: None,
         }
     }
 
     async fn run(mut self, mut inbox: mpsc::Receiver<ToDriver>) {
-        let mut begun = false;
         let mut heartbeat_at = Moment::ZERO;
         loop {
-            let event = self.next_event(&mut inbox, begun).await;
+            let event = self.next_event(&mut inbox).await;
+            let was_order = matches!(event, Event::Order(_));
             let now = self.common.clock.now();
             self.notice_stall(now);
             match event {
                 Event::Answer => self.feed_answers(now),
-                Event::Order(ToDriver::Begin) => {
-                    begun = true;
-                    self.common.shared.shard_began(self.number);
-                }
                 Event::Order(order) => self.obey(now, order),
                 Event::Time => {}
                 Event::Closed => return,
             }
-            let may_start = begun && self.drain_by.is_none() && !self.is_clogged();
-            if may_start && self.shard.next_wake().is_some_and(|at| at <= now) {
+            if self.may_start() && self.shard.next_wake().is_some_and(|at| at <= now) {
                 self.shard.wake(now, &mut self.effects);
             }
             self.carry_out(now);
@@ -221,13 +239,22 @@ impl Driver {
                 self.finish();
                 return;
             }
+            if was_order {
+                // However many orders wait: looks that are under way must get on in between.
+                yield_now().await;
+            }
         }
     }
 
-    async fn next_event(&self, inbox: &mut mpsc::Receiver<ToDriver>, begun: bool) -> Event {
+    /// Is it time for looks at all?
+    fn may_start(&self) -> bool {
+        self.begun && self.drain_by.is_none() && !self.is_clogged()
+    }
+
+    async fn next_event(&self, inbox: &mut mpsc::Receiver<ToDriver>) -> Event {
         let now = self.common.clock.now();
         let heartbeat = now.after(HEARTBEAT);
-        let wake = if begun && self.drain_by.is_none() { self.shard.next_wake() } else { None };
+        let wake = if self.may_start() { self.shard.next_wake() } else { None };
         let until = wake.map_or(heartbeat, |it| it.min(heartbeat));
         tokio::select! {
             biased;
@@ -251,9 +278,9 @@ impl Driver {
 
     fn feed_answers(&mut self, now: Moment) {
         for _ in 0..ANSWERS_PER_TURN_MAX {
-            let Some(mut result) = self.answers.take() else { return };
-            self.blind_if_stalled(&mut result);
-            self.feed(now, result);
+            let Some(mut answer) = self.answers.take() else { return };
+            self.blind_if_stalled(&mut answer.result);
+            self.feed(now, answer);
         }
     }
 
@@ -266,28 +293,29 @@ impl Driver {
         }
     }
 
-    fn feed(&mut self, now: Moment, result: CheckResult) {
-        let id = result.checkable;
-        let (took, conclusive) = (result.took, matches!(result.verdict, Verdict::Seen { .. }));
-        let place = self.place(id);
-        if let Some(cell) = place.and_then(|it| it.cell.as_ref()) {
-            cell.answered(&result);
-        }
-        let kind = place.and_then(|it| it.question.as_ref()).map(|it| it.kind);
-        let verdict = result.verdict.clone();
-        if self.common.record_results && self.shard.awaits(&result) {
-            self.batch.results.push(Recorded { at: now, result: result.clone() });
-        }
-        self.shard.handle(now, Input::Answered(result), &mut self.effects);
-        if let Some(counters) = kind.and_then(|it| self.counters(it)) {
-            // What was made of it, thresholds included, as far as one look can say it.
-            let judged = self.shard.belief(id).filter(|_| conclusive).map(|it| it.now.status);
-            match judged {
-                Some(status) => {
-                    counters.finished(&Verdict::Seen { status, cause: None }, took);
-                }
-                None => counters.finished(&verdict, took),
+    fn feed(&mut self, now: Moment, Answer { kind, result }: Answer) {
+        let (id, took, verdict) = (result.checkable, result.took, result.verdict.clone());
+        // The question may have been rewritten meanwhile, and the place may be another one's.
+        let is_awaited = self.shard.awaits(&result);
+        if is_awaited {
+            if let Some(cell) = self.place(id).and_then(|it| it.cell.as_ref()) {
+                cell.answered(&result);
             }
+            if self.common.record_results {
+                let recorded = Recorded { at: now, result: result.clone() };
+                self.outbox.batch().results.push(recorded);
+            }
+            self.shard.handle(now, Input::Answered(result), &mut self.effects);
+        }
+        let Some(counters) = self.counters(kind) else { return };
+        // What was made of it, thresholds included, as far as one look can say it.
+        let belief = self.shard.belief(id).filter(|_| is_awaited);
+        match (verdict, belief) {
+            (Verdict::Seen { .. }, Some(belief)) => {
+                let status = belief.now.status;
+                counters.finished(&Verdict::Seen { status, cause: None }, took);
+            }
+            (verdict, _) => counters.finished(&verdict, took),
         }
     }
 
@@ -301,29 +329,58 @@ impl Driver {
             ToDriver::Desk(order) => {
                 self.shard.handle(now, Input::Desk(order), &mut self.effects);
             }
-            ToDriver::Drain { within } => self.drain_by = Some(now.after(within)),
-            ToDriver::Begin => {}
+            ToDriver::Drain { within } => {
+                self.drain_by = Some(now.after(within));
+                // Those who wait for a place, and those whom the desk asks for, find none.
+                self.shard.limit(Limits { in_flight_max: 0, in_flight_per_host_max: 0 });
+            }
+            ToDriver::Begin => {
+                self.begun = true;
+                self.common.shared.shard_began(self.number);
+            }
         }
     }
 
     fn change(&mut self, now: Moment, change: Change) {
         match change {
-            Change::Put { id, spec, question, cell, restored } => {
+            Change::Put { id, name, spec, question, cell, restored } => {
+                if let Some(name) = name {
+                    self.outbox.name(id, &name);
+                }
                 let local = id.local(self.common.shards);
                 if self.places.len() <= local {
                     self.places.resize_with(local + 1, || None);
                 }
                 self.places[local] = Some(Place { question, cell });
-                self.shard.put(now, id, spec, restored.map(|it| *it));
+                self.put(now, id, spec, restored.map(|it| *it));
                 self.show(now, id);
             }
-            Change::Remove(id) => {
+            Change::Remove { id, name } => {
+                if self.shard.belief(id).is_some_and(|it| it.now.status.is_of_host()) {
+                    self.untold.push_back(ToDesk::Gone(id));
+                }
                 self.shard.remove(id);
                 if let Some(place) = self.places.get_mut(id.local(self.common.shards)) {
                     *place = None;
                 }
+                self.outbox.forget(&name);
             }
             Change::Limit(limits) => self.shard.limit(limits),
+        }
+    }
+
+    /// Puts a checkable into the shard. What a new definition makes of an old belief is stored, and
+    /// the desk hears of a host that nobody looks at any more.
+    fn put(&mut self, now: Moment, id: CheckableId, spec: Spec, restored: Option<Belief>) {
+        let is_unwatched = spec.check.is_none();
+        let before = self.shard.belief(id).cloned();
+        self.shard.put(now, id, spec, restored);
+        let Some(before) = before else { return };
+        if let Some(belief) = self.shard.belief(id).filter(|it| **it != before) {
+            self.outbox.batch().beliefs.push((id, belief.clone()));
+            if is_unwatched {
+                self.untold.push_back(ToDesk::Unwatched(id));
+            }
         }
     }
 
@@ -348,7 +405,7 @@ impl Driver {
                 Effect::Remember(id) => {
                     self.show(now, id);
                     if let Some(belief) = self.shard.belief(id) {
-                        self.batch.beliefs.push((id, belief.clone()));
+                        self.outbox.batch().beliefs.push((id, belief.clone()));
                     }
                 }
                 Effect::Skipped(id, reason) => {
@@ -369,10 +426,10 @@ impl Driver {
     }
 
     fn tell(&mut self, seq: u64, message: FromShard) {
-        self.batch.position_last = seq;
+        self.outbox.batch().position_last = seq;
         if let FromShard::Changed(transition) = &message {
             log_change(self.place(transition.checkable), transition);
-            self.batch.transitions.push((seq, transition.clone()));
+            self.outbox.batch().transitions.push((seq, transition.clone()));
         }
         let position = Position { boot: self.common.boot, seq };
         self.untold.push_back(ToDesk::Shard(self.number, position, message));
@@ -388,33 +445,19 @@ impl Driver {
                 break;
             }
         }
-        if self.batch.is_empty() {
-            return;
-        }
-        let empty = Batch {
-            shard: self.number,
-            position_last: self.batch.position_last,
-            ..Batch::default()
-        };
-        let batch = std::mem::replace(&mut self.batch, empty);
-        if let Err(back) = self.common.store.try_send(Order::Batch(batch))
-            && let Order::Batch(batch) = back.into_inner()
-        {
-            self.batch = batch;
-        }
+        self.outbox.send();
     }
 
     /// So much is unsent that no more may be asked: better late than forgotten.
     fn is_clogged(&self) -> bool {
-        self.batch.rows() + self.untold.len() > ROWS_UNSENT_MAX
+        self.outbox.rows() + self.untold.len() > ROWS_UNSENT_MAX
     }
 
-    /// The last batch goes to the store, however long that takes it.
+    /// What is left goes to the store, if that takes it.
     fn finish(&mut self) {
-        let batch = std::mem::take(&mut self.batch);
-        let batch = Batch { shard: self.number, ..batch };
-        if !batch.is_empty() && self.common.store.send(Order::Batch(batch)).is_err() {
-            tracing::error!(shard = self.number, "the store has ended before its last batch");
+        let rows = self.outbox.rows();
+        if !self.outbox.send_all(HAND_OVER_WITHIN) {
+            tracing::error!(shard = self.number, rows, "the store did not take the last rows");
         }
     }
 
@@ -427,7 +470,7 @@ impl Driver {
 
     fn report(&self) {
         let wires = self.wires();
-        wires.rows_unsent.store(self.batch.rows() as u64, Relaxed);
+        wires.rows_unsent.store(self.outbox.rows() as u64, Relaxed);
         wires.counts.store(Arc::new(wire_counts(&self.world)));
     }
 

@@ -116,6 +116,9 @@ fn after_every_kill_the_store_believes_what_an_unkilled_twin_does() {
             compare(&mut twin, &remains, life);
             figures.database_bytes = remains.size();
         }
+        if life % 10 == 0 {
+            progress(life, &twin, begun.elapsed());
+        }
     }
     end(&sandbox, &mut twin, settings.kills);
     assert!(twin.tally.transitions > 0 && twin.tally.crossed > 0, "nothing has happened");
@@ -141,6 +144,11 @@ fn end(sandbox: &Sandbox, twin: &mut Twin, life: u64) {
     let stored = Twin::transitions_stored(&remains.read()).unwrap();
     assert_eq!(stored, twin.tally.transitions, "transitions of all lives");
     assert_eq!(sandbox.sql("PRAGMA integrity_check")[0]["integrity_check"], "ok");
+}
+
+#[allow(clippy::print_stdout, reason = "a sign of life for whoever runs it by hand")]
+fn progress(life: u64, twin: &Twin, took: Duration) {
+    println!("{life} kills, {} results, no difference, {took:.0?}", twin.tally.results);
 }
 
 #[allow(clippy::print_stdout, reason = "figures for whoever runs it by hand")]

@@ -75,6 +75,8 @@ fn a_service_with_all_its_layers() {
               retry             5 x 10s              defaults        config.yaml:3:20
                               - 3 x 20s              built-in
               states            campanile            built-in
+              flapping.high     30%                  built-in
+              flapping.low      20%                  built-in
               period            Mon-Fri 08:00-18:00  service         checks/acme.yaml:13:53
                               - always               built-in
               timezone          Europe/Oslo          site            checks/acme.yaml:3:26
@@ -98,22 +100,24 @@ fn a_host() {
         expect![[r#"
             acme/db
 
-              address           10.0.0.2   host            checks/acme.yaml:7:14
-              behind            fw         host            checks/acme.yaml:10:13
-              site              hq         host            checks/acme.yaml:9:11
-              alive.kind        ping       built-in
-              alive.every       3m         customer        checks/acme.yaml:1:8
-                              - 2m         template linux  checks/templates/standard.yaml:3:12
-                              - 1m         built-in
-              alive.timeout     10s        built-in
-              alive.retry       5 x 10s    defaults        config.yaml:3:20
-                              - 3 x 20s    built-in
-              alive.states      campanile  built-in
-              alive.period      always     built-in
-              labels.by         noc        defaults        config.yaml:3:43
-              labels.country    NO         customer        checks/acme.yaml:2:20
-              labels.os         debian     host            checks/acme.yaml:11:19
-                              - linux      template linux  checks/templates/standard.yaml:4:19
+              address                10.0.0.2   host            checks/acme.yaml:7:14
+              behind                 fw         host            checks/acme.yaml:10:13
+              site                   hq         host            checks/acme.yaml:9:11
+              alive.kind             ping       built-in
+              alive.every            3m         customer        checks/acme.yaml:1:8
+                                   - 2m         template linux  checks/templates/standard.yaml:3:12
+                                   - 1m         built-in
+              alive.timeout          10s        built-in
+              alive.retry            5 x 10s    defaults        config.yaml:3:20
+                                   - 3 x 20s    built-in
+              alive.states           campanile  built-in
+              alive.flapping.high    30%        built-in
+              alive.flapping.low     20%        built-in
+              alive.period           always     built-in
+              labels.by              noc        defaults        config.yaml:3:43
+              labels.country         NO         customer        checks/acme.yaml:2:20
+              labels.os              debian     host            checks/acme.yaml:11:19
+                                   - linux      template linux  checks/templates/standard.yaml:4:19
         "#]],
     );
     check(
@@ -187,4 +191,41 @@ fn unknown_names_get_a_suggestion() {
         no host or service is called `acme`
     "#]]
     .assert_eq(&(said.join("\n") + "\n"));
+}
+
+#[test]
+fn what_only_follows_from_others_is_told_too() {
+    let loaded = Folder::of(&[
+        ("config.yaml", "checks: [checks]\n"),
+        (
+            "checks/acme.yaml",
+            "\
+alive: none
+hosts:
+  ap[08..10]:
+    address: \"10.0.9.[8..10]\"
+    services:
+      a: { tcp: 1, states: nagios }
+      b: { tcp: 1, states: nagios, flapping: { high: 42.5% } }
+      c: { tcp: 1, states: icinga, flapping: off }
+  gw: { address: \"::1\", services: { ping: } }
+",
+        ),
+    ])
+    .load();
+    assert_eq!(loaded.errors(), 0, "{}", loaded.render(false));
+    let told = |name: &str, prefix: &str| -> Vec<String> {
+        let all = explain(&loaded, name).unwrap().settings;
+        let wanted = all.into_iter().filter(|it| it.name.starts_with(prefix));
+        wanted.map(|it| format!("{} {} {}", it.name, it.value.text, it.value.layer)).collect()
+    };
+    assert_eq!(told("acme/ap09", "address"), ["address 10.0.9.9 host"]);
+    assert_eq!(told("acme/ap10", "address"), ["address 10.0.9.10 host"]);
+    assert_eq!(told("acme/gw", "address"), ["address ::1 host"]);
+    assert_eq!(told("acme/ap08/a", "flapping"), ["flapping off built-in"]);
+    let tuned = ["flapping.high 42.5% service", "flapping.low 20% built-in"];
+    assert_eq!(told("acme/ap08/b", "flapping"), tuned);
+    assert_eq!(told("acme/ap08/c", "flapping"), ["flapping off service"]);
+    let of_itself = ["flapping.high 30% built-in", "flapping.low 20% built-in"];
+    assert_eq!(told("acme/gw/ping", "flapping"), of_itself);
 }

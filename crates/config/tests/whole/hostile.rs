@@ -159,11 +159,12 @@ fn folders_in_a_circle_end() {
 
 #[test]
 fn a_main_file_that_is_not_there_is_one_error() {
-    let loaded = load_all(&Folder::of(&[]));
+    let folder = Folder::of(&[]);
+    let loaded = load_all(&folder);
     assert_eq!(codes(&loaded), [Code::Unreadable]);
-    assert!(
-        loaded.render(false).starts_with("error[E0101]: cannot read config.yaml: No such file")
-    );
+    let main = folder.path("config.yaml");
+    let expected = format!("error[E0101]: cannot read {}: No such file", main.display());
+    assert!(loaded.render(false).starts_with(&expected), "{}", loaded.render(false));
 }
 
 /// Everything that may be written, to be torn apart below.

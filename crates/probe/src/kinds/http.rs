@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::{
     Ask, Found, Kind, World,
-    terms::{self, fault},
+    terms::{self, counted, fault},
     wires::{
         accept::{Codes, Path, Wanted},
         connect::{self, Phases, Place},
@@ -231,14 +231,14 @@ impl Http {
             let answer = self.visit(world, ask, &stop, seen).await?;
             let Some(location) = self.next_location(&answer) else { return Ok(answer) };
             if seen.hops == self.redirects_max {
-                let text = format!("more than {} redirects", self.redirects_max);
+                let text = format!("more than {}", counted(self.redirects_max, "redirect"));
                 return Err(Cause::new(CauseCode::Redirects, text));
             }
             seen.hops += 1;
             let next = self.next_stop(&stop, &answer, &location)?;
             visited.push(stop);
             if visited.iter().any(|it| it.url == next.url && it.method == next.method) {
-                let text = format!("in a circle after {} redirects", seen.hops);
+                let text = format!("in a circle after {}", counted(seen.hops, "redirect"));
                 return Err(Cause::new(CauseCode::Redirects, text));
             }
             stop = next;

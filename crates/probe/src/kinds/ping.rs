@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     Ask, Found, Kind, World,
-    terms::{self, fault},
+    terms::{self, counted, fault},
     wires::{
         connect,
         icmp::{Answer, Echoes, Packet, STAMP_BYTES, Shot},
@@ -237,10 +237,7 @@ impl Round {
 
     fn silence(&self) -> Cause {
         let window = self.deadline.saturating_duration_since(self.started);
-        let packets = match self.packets().len() {
-            1 => "1 packet".to_owned(),
-            count => format!("{count} packets"),
-        };
+        let packets = counted(self.packets().len(), "packet");
         let text = format!("{} did not answer {packets} in {window:.1?}", self.target);
         Cause::new(CauseCode::Timeout, text)
     }
@@ -397,7 +394,7 @@ mod tests {
     use tokio::task::LocalSet;
 
     use super::*;
-    use crate::{Target, Trace, WorldSettings, wires::icmp::Progress};
+    use crate::{Target, Trace, WorldSettings, live::assert_declared, wires::icmp::Progress};
 
     fn params(pairs: &[(&'static str, Value)]) -> Params {
         Params(pairs.iter().cloned().collect())
@@ -416,6 +413,7 @@ mod tests {
         let deadline = Instant::now() + timeout;
         let ask = Ask { target: &target, deadline, timeout, trace: &trace };
         let found = Ping::build(&params(pairs)).unwrap().look(&world, &ask).await;
+        assert_declared(&Ping::SPEC, &found);
         (found, trace.steps().into_iter().map(|it| it.1).collect())
     }
 

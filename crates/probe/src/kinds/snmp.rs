@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::{
     Ask, Found, Kind, World,
-    terms::{self, fault},
+    terms::{self, counted, fault},
     wires::{
         connect,
         resolve::Family,
@@ -162,7 +162,10 @@ impl Snmp {
         for (index, ((written, _), reading)) in (0_u8..).zip(self.wanted.iter().zip(readings)) {
             match reading {
                 Ok(reading) => {
-                    ask.trace.step(|| format!("{written} is {reading:?}"));
+                    ask.trace.step(|| match &reading {
+                        Reading::Number(number) => format!("{written} is {number}"),
+                        Reading::Text(text) => format!("{written} is {text:?}"),
+                    });
                     let index = if index == 0 { VALUE } else { SECOND_VALUE + index - 1 };
                     measures.push(Measure { index, reading });
                 }
@@ -232,10 +235,13 @@ impl Snmp {
 
 fn told(ask: &Ask<'_>, agent: &Agent, count: usize, took: &Duration, together: usize) {
     let address = agent.address;
-    ask.trace.step(|| match together - count.min(together) {
-        0 => format!("{address} answered about {count} objects in {took:?}"),
-        more => {
-            format!("{address} answered about {count} objects, and {more} of others, in {took:?}")
+    ask.trace.step(|| {
+        let objects = counted(count, "object");
+        match together - count.min(together) {
+            0 => format!("{address} answered about {objects} in {took:?}"),
+            more => {
+                format!("{address} answered about {objects}, and {more} of others, in {took:?}")
+            }
         }
     });
 }

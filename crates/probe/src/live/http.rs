@@ -314,6 +314,8 @@ fn redirects_end() {
         let found = look("http", &get(address, "/1", [("redirects", Value::Number(3))])).await;
         assert_eq!(why(&found), "redirects: more than 3 redirects");
         assert_eq!(heads.borrow().len(), 4);
+        let found = look("http", &get(address, "/1", [("redirects", Value::Number(1))])).await;
+        assert_eq!(why(&found), "redirects: more than 1 redirect");
         // Two pages that lead to each other.
         let (address, heads) =
             scripted(|head| redirect(302, if head.starts_with("GET /a ") { "b" } else { "a" }))
@@ -321,6 +323,9 @@ fn redirects_end() {
         let found = look("http", &get(address, "/a", [])).await;
         assert_eq!(why(&found), "redirects: in a circle after 2 redirects");
         assert_eq!(heads.borrow().len(), 2);
+        let (address, _) = scripted(|_| redirect(302, "/")).await;
+        let found = look("http", &get(address, "/", [])).await;
+        assert_eq!(why(&found), "redirects: in a circle after 1 redirect");
     });
 }
 

@@ -14,7 +14,7 @@ mod tls;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use model::{CauseCode, Measure, Params, Reading, Value, Verdict};
+use model::{CauseCode, KindSpec, Measure, Params, Reading, Value, Verdict};
 use tokio::{runtime, task::LocalSet, time::Instant};
 
 use crate::{Ask, CATALOGUE, Entry, Found, Looker, Target, Trace, World, WorldSettings};
@@ -57,7 +57,17 @@ async fn look_within(kind: &str, params: &Params, patience: Duration) -> Found {
 /// The same in a world that is there already.
 async fn look_in(world: &World, kind: &str, params: &Params, patience: Duration) -> Found {
     let looker = (entry(kind).build)(params).unwrap_or_else(|faults| panic!("{faults:?}"));
-    ask_in(world, &*looker, patience).await
+    let found = ask_in(world, &*looker, patience).await;
+    assert_declared(entry(kind).spec, &found);
+    found
+}
+
+/// The causes of a kind are a closed set: what it blames a target for is among those it names.
+#[track_caller]
+pub(crate) fn assert_declared(spec: &KindSpec, found: &Found) {
+    if let Verdict::Seen { cause: Some(cause), .. } = &found.verdict {
+        assert!(spec.causes.contains(&cause.code), "{} does not name {cause}", spec.name);
+    }
 }
 
 /// The same by a check that is built already.

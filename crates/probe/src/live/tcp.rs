@@ -253,8 +253,17 @@ fn a_router_that_knows_no_way_is_not_our_fault() {
     network::alone(name, ROUTER, || {
         locally(async {
             for address in ["198.51.100.1", "203.0.113.1", "2001:db8::1", "2001:db8:1::1"] {
-                let found = look("tcp", &params([port(9), ("address", text(address))])).await;
-                assert_eq!(code(&found), CauseCode::Unreachable, "{address}: {}", why(&found));
+                let at = || ("address", text(address));
+                for (kind, params) in [
+                    ("ping", params([at()])),
+                    ("tcp", params([port(9), at()])),
+                    ("http", params([("url", text("/")), at()])),
+                    ("snmp", params([("get", text("sysUpTime")), at()])),
+                ] {
+                    let found = look(kind, &params).await;
+                    let said = why(&found);
+                    assert_eq!(code(&found), CauseCode::Unreachable, "{kind} {address}: {said}");
+                }
             }
         });
     });
@@ -324,10 +333,16 @@ fn a_name_fails_in_three_ways() {
                 ("failure.example", CauseCode::NameFailure),
                 ("silence.example", CauseCode::NameTimeout),
             ] {
-                let by_tcp = params([port(9), ("address", text(name))]);
-                assert_eq!(code(&look_within("tcp", &by_tcp, HASTE).await), expected, "{name}");
-                let by_http = params([("url", text(format!("http://{name}/")))]);
-                assert_eq!(code(&look_within("http", &by_http, HASTE).await), expected, "{name}");
+                let at = || ("address", text(name));
+                for (kind, params) in [
+                    ("ping", params([at()])),
+                    ("tcp", params([port(9), at()])),
+                    ("http", params([("url", text(format!("http://{name}/")))])),
+                    ("snmp", params([("get", text("sysUpTime")), at()])),
+                ] {
+                    let found = look_within(kind, &params, HASTE).await;
+                    assert_eq!(code(&found), expected, "{kind} {name}: {}", why(&found));
+                }
             }
         });
     });

@@ -28,6 +28,14 @@ fn certificate(authority: &Authority, signed: &Signed, check: impl AsyncFnOnce(P
     locally(check(tls(nginx.ports[0], more)));
 }
 
+/// The same server as in a check by `tcp`, asked for a page.
+fn page_of(tcp: &Params) -> Params {
+    let url = format!("https://localhost:{}/", tcp.text("port").unwrap());
+    let mut params = params([("url", text(url)), ("address", text("127.0.0.1"))]);
+    params.0.extend(tcp.0.get_key_value("ca").map(|(name, value)| (*name, value.clone())));
+    params
+}
+
 #[test]
 fn a_good_certificate_is_measured() {
     let authority = Authority::new();
@@ -85,14 +93,19 @@ fn each_bad_certificate_has_its_cause() {
         (self_signed(), "certificate-untrusted: it signed itself"),
     ] {
         certificate(&authority, &signed, async |params| {
-            let found = look("tcp", &params).await;
-            assert_eq!(why(&found), expected);
-            assert!(number("tcp", &found, "cert_end").is_some(), "{expected}");
+            for (kind, params) in [("tcp", &params), ("http", &page_of(&params))] {
+                let found = look(kind, params).await;
+                assert_eq!(why(&found), expected, "{kind}");
+                assert!(number(kind, &found, "cert_end").is_some(), "{kind}: {expected}");
+            }
         });
     }
     for signed in [authority.for_clients(), authority.long_chain(17)] {
         certificate(&authority, &signed, async |params| {
             assert_eq!(code(&look("tcp", &params).await), CauseCode::CertificateInvalid);
+            let found = look("http", &page_of(&params)).await;
+            assert_eq!(code(&found), CauseCode::CertificateInvalid);
+            assert!(number("http", &found, "cert_end").is_some());
         });
     }
     certificate(&authority, &authority.long_chain(16), async |params| {

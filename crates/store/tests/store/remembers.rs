@@ -75,6 +75,12 @@ fn transitions_and_results_are_read_as_they_were_sent() {
         assert_eq!((read.was_flapping, read.flapping), (sent.was_flapping, sent.flapping));
         assert_eq!((read.centipercent, &read.cause), (sent.centipercent, &sent.cause));
     }
+    let since = |boot| {
+        let mut count = 0;
+        reader.transitions_since(boot, |_| count += 1).unwrap();
+        count
+    };
+    assert_eq!((since(running.boot), since(running.boot + 1)), (sent.len(), 0));
     let mut read = Vec::new();
     reader.results(|it| read.push(it)).unwrap();
     assert_eq!(read.len(), sent_results.len());
@@ -102,6 +108,9 @@ fn results_of_the_next_life_follow_those_of_the_last() {
     let mut read = Vec::new();
     Reader::open(dir.path()).unwrap().results(|it| read.push((it.id, it.boot))).unwrap();
     assert_eq!(read, [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2)]);
+    read.clear();
+    Reader::open(dir.path()).unwrap().results_after(4, |it| read.push((it.id, it.boot))).unwrap();
+    assert_eq!(read, [(5, 2), (6, 2)]);
 }
 
 /// Holds up the writer as an admin's shell could, so that orders pile up.

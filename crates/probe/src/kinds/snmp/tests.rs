@@ -10,6 +10,7 @@ use model::{CauseCode, KindSpec};
 use super::*;
 use crate::{
     Target, Trace, WorldSettings,
+    live::assert_declared,
     wires::snmp::testing::{Act, Liar, Question, Snmpd, last_number, run},
 };
 
@@ -52,6 +53,7 @@ async fn look_for(world: &World, check: &Snmp, timeout: Duration) -> Found {
     let deadline = Instant::now() + timeout;
     let found = check.look(world, &Ask { target: &target, deadline, timeout, trace: &trace }).await;
     println!("{:?} {:#?}", found.verdict, trace.steps());
+    assert_declared(&SPEC, &found);
     found
 }
 
@@ -631,6 +633,34 @@ fn percentages_need_numbers() {
         let check =
             check(gone.address.port(), &[get(&["memAvailReal"]), text("of", "memTotalReal")]);
         assert_eq!(cause(&look(&world, &check).await).0, CauseCode::NoSuchObject);
+    });
+}
+
+#[test]
+fn a_look_is_told_step_by_step() {
+    run(async {
+        let agent = Liar::new(|it| {
+            let value = |object: &Oid| match last_number(object) {
+                Value::Integer(1) => Value::Bytes(Box::from(*b"all up")),
+                number => number,
+            };
+            vec![Act::Send(it.answer(value))]
+        });
+        let trace = Trace::on();
+        let target = Target { name: "acme/box/snmp".into(), address: Some("127.0.0.1".into()) };
+        let deadline = Instant::now() + LONG;
+        let terms = Ask { target: &target, deadline, timeout: LONG, trace: &trace };
+        for objects in [&[".1.3.6.1.9.1", ".1.3.6.1.9.2"][..], &[".1.3.6.1.9.2"]] {
+            check(agent.address.port(), &[get(objects)]).look(&new_world(), &terms).await;
+        }
+        let steps: Vec<String> = trace.steps().into_iter().map(|it| it.1).collect();
+        let at = agent.address;
+        let told: Vec<&str> = steps.iter().map(|it| it.split(" in ").next().unwrap()).collect();
+        let (two, one) =
+            (format!("{at} answered about 2 objects"), format!("{at} answered about 1 object"));
+        let resolved = "resolved 127.0.0.1 to 127.0.0.1";
+        let (first, second) = (r#".1.3.6.1.9.1 is "all up""#, ".1.3.6.1.9.2 is 2");
+        assert_eq!(told, [resolved, &two, first, second, resolved, &one, second]);
     });
 }
 

@@ -1,0 +1,129 @@
+//! Follows the configuration: the first plan and every later one, from the file to what runs.
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+use console::{ReloadOutcome, ReloadRequest};
+use model::{Belief, CheckableId, EngineSettings, Plan};
+use store::Order;
+use tokio::{signal::unix::Signal, sync::mpsc};
+
+use crate::{
+    build::{Piece, take_apart},
+    load,
+    parts::{Parts, blocking, limits_of},
+    register::Register,
+    shard::Change,
+};
+
+/// Whoever makes the parts of an engine do what the configuration says.
+pub(crate) struct Follower<'a> {
+    main_file: PathBuf,
+    parts: &'a Parts,
+    register: Register,
+    /// The settings that need a restart, as they were at the start.
+    running: EngineSettings,
+}
+
+impl<'a> Follower<'a> {
+    /// Follows `main_file`; `running` are the settings that `parts` were started with.
+    pub(crate) fn new(main_file: PathBuf, parts: &'a Parts, running: EngineSettings) -> Self {
+        Self { main_file, parts, register: Register::new(parts.common.shards), running }
+    }
+
+    /// Begins with `plan`, then reads the file anew whenever somebody asks for it. Ends when nobody
+    /// can ask any more.
+    pub(crate) async fn follow(
+        &mut self,
+        plan: Plan,
+        restored: HashMap<String, Belief>,
+        mut hangup: Signal,
+        mut reloads: mpsc::Receiver<ReloadRequest>,
+    ) {
+        self.apply(&plan, &restored).await;
+        self.forget_absent(&restored);
+        drop((plan, restored));
+        self.parts.begin().await;
+        tracing::info!(shards = self.parts.common.shards, "watching");
+        loop {
+            let request = tokio::select! {
+                _ = hangup.recv() => None,
+                request = reloads.recv() => match request {
+                    Some(request) => Some(request),
+                    None => return,
+                },
+            };
+            let outcome = self.reload().await;
+            if let Some(request) = request {
+                // Whoever asked may have gone away meanwhile.
+                drop(request.reply.send(outcome));
+            }
+        }
+    }
+
+    /// Makes `plan` the one that runs. What is believed of those that stay is kept; `restored` is
+    /// what an earlier process believed of those that are new.
+    async fn apply(&mut self, plan: &Plan, restored: &HashMap<String, Belief>) {
+        let common = &self.parts.common;
+        let laid = self.register.lay(plan);
+        let pieces = take_apart(plan, &laid, &common.shared.board(), common.clock.now());
+        let hosts = plan.hosts.iter().zip(&laid.hosts).filter(|(host, _)| host.alive.is_some());
+        let up_of_hosts: Vec<(CheckableId, bool)> = hosts
+            .filter_map(|(_, (id, name))| Some((*id, restored.get(&**name)?.now.status.is_fine())))
+            .collect();
+        let removed = laid.removed.into_iter().map(|(id, name)| Change::Remove { id, name });
+        // In the order of the plan, as the pieces are.
+        let mut added = laid.added.iter().map(|it| it.0).peekable();
+        let put = pieces.all.into_iter().map(|piece| {
+            let Piece { id, name, spec, question, cell } = piece;
+            let restored = restored.get(&*name).cloned().map(Box::new);
+            let name = added.next_if_eq(&id).map(|_| name);
+            Change::Put { id, name, spec, question, cell, restored }
+        });
+        let limits = limits_of(&plan.engine, common.shards);
+        self.parts.change(removed.chain(put), limits).await;
+        common.shared.show(Arc::new(pieces.board));
+        self.parts.arrange(pieces.behind, up_of_hosts).await;
+    }
+
+    /// Who was removed while no engine was running is forgotten like one that a reload removes.
+    fn forget_absent(&self, restored: &HashMap<String, Belief>) {
+        let gone: Vec<_> = restored.keys().filter(|it| !self.register.has(it)).cloned().collect();
+        let store = &self.parts.common.store;
+        if !gone.is_empty() && store.try_send(Order::Forget(gone)).is_err() {
+            tracing::debug!("the store has no room; those who are gone are forgotten another time");
+        }
+    }
+
+    /// Reads the configuration anew. A bad one changes nothing.
+    async fn reload(&mut self) -> ReloadOutcome {
+        let main_file = self.main_file.clone();
+        let Some(loaded) = blocking(move || load(&main_file)).await else {
+            self.parts.common.shared.reload_failed();
+            return ReloadOutcome::Refused("the reload broke; see the log".to_owned());
+        };
+        let Some(plan) = loaded.plan.as_ref() else {
+            let text = format!("{}{}\n", loaded.render(false), loaded.summary());
+            tracing::error!("the configuration was not taken over:\n{text}");
+            self.parts.common.shared.reload_failed();
+            return ReloadOutcome::Refused(text);
+        };
+        self.warn_of_restart(&plan.engine);
+        self.apply(plan, &HashMap::new()).await;
+        let text = format!("{}{}\n", loaded.render(false), loaded.summary());
+        tracing::info!("configuration taken over: {}", loaded.summary());
+        ReloadOutcome::Done(text)
+    }
+
+    fn warn_of_restart(&self, settings: &EngineSettings) {
+        let old = &self.running;
+        let kept = [
+            ("listen", old.listen != settings.listen && old.listen.port() != 0),
+            ("data", old.data != settings.data),
+            ("shards", old.shards != settings.shards),
+            ("record", old.record_results != settings.record_results),
+        ];
+        for (key, _) in kept.iter().filter(|it| it.1) {
+            tracing::warn!("`{key}:` under `engine:` is taken over at the next start");
+        }
+    }
+}

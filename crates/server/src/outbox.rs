@@ -1,0 +1,192 @@
+//! What one shard has for the store, in the order in which it came to be.
+//!
+//! A place in a shard is given to another name only after the name before it is gone. As the names,
+//! the goings and all that is believed pass through here in one line, no belief can be written
+//! under the wrong name or outlive its own, however long the store takes.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Sender;
+use model::CheckableId;
+use store::{Batch, Order};
+
+/// Names in one order.
+const NAMES_PER_ORDER: usize = 10_000;
+
+/// Orders that wait for the store, the last one still open.
+pub(crate) struct Outbox {
+    store: Sender<Order>,
+    closed: VecDeque<Order>,
+    batch: Batch,
+}
+
+impl Outbox {
+    /// Nothing, for shard number `shard`.
+    pub(crate) fn new(shard: u32, store: Sender<Order>) -> Self {
+        let batch = Batch { shard, ..Batch::default() };
+        Self { store, closed: VecDeque::new(), batch }
+    }
+
+    /// What follows all that has been said so far.
+    pub(crate) fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
+    }
+
+    /// `id` is called `name` from now on.
+    pub(crate) fn name(&mut self, id: CheckableId, name: &str) {
+        self.close_batch();
+        let named = (id, name.to_owned());
+        match self.closed.back_mut() {
+            Some(Order::Names(names)) if names.len() < NAMES_PER_ORDER => names.push(named),
+            _ => self.closed.push_back(Order::Names(vec![named])),
+        }
+    }
+
+    /// Nothing is believed of `name` any more.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.close_batch();
+        match self.closed.back_mut() {
+            Some(Order::Forget(names)) if names.len() < NAMES_PER_ORDER => {
+                names.push(name.to_owned());
+            }
+            _ => self.closed.push_back(Order::Forget(vec![name.to_owned()])),
+        }
+    }
+
+    /// Gives the store what it has room for.
+    pub(crate) fn send(&mut self) {
+        while let Some(order) = self.next() {
+            if let Err(back) = self.store.try_send(order) {
+                self.closed.push_front(back.into_inner());
+                return self.reopen();
+            }
+        }
+    }
+
+    /// The same, but waits for room; `false` if there was not enough of it within `within`.
+    pub(crate) fn send_all(&mut self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        while let Some(order) = self.next() {
+            if self.store.send_deadline(order, deadline).is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Rows of results and beliefs that wait.
+    pub(crate) fn rows(&self) -> usize {
+        let rows = |it: &Order| if let Order::Batch(batch) = it { batch.rows() } else { 0 };
+        self.closed.iter().map(rows).sum::<usize>() + self.batch.rows()
+    }
+
+    fn next(&mut self) -> Option<Order> {
+        if self.closed.is_empty() {
+            self.close_batch();
+        }
+        self.closed.pop_front()
+    }
+
+    fn close_batch(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let (shard, position_last) = (self.batch.shard, self.batch.position_last);
+        let open = Batch { shard, position_last, ..Batch::default() };
+        self.closed.push_back(Order::Batch(std::mem::replace(&mut self.batch, open)));
+    }
+
+    /// What the store had no room for may grow: one large transaction costs less than many.
+    fn reopen(&mut self) {
+        if self.batch.is_empty()
+            && let Some(Order::Batch(batch)) =
+                self.closed.pop_back_if(|it| matches!(it, Order::Batch(_)))
+        {
+            self.batch = batch;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Belief, Look, Moment, StateType, Status};
+
+    use super::*;
+
+    fn belief(attempt: u8) -> Belief {
+        Belief {
+            now: Look { status: Status::Critical, kind: StateType::Soft, attempt },
+            known: true,
+            hard_status: Status::Ok,
+            flapping: false,
+            history: 0,
+            since: Moment::ZERO,
+            hard_since: Moment::ZERO,
+            attempt_at: Moment::ZERO,
+            host_was_down: false,
+            thresholds: Vec::new(),
+            cause: None,
+        }
+    }
+
+    /// One word an order.
+    fn told(order: &Order) -> String {
+        match order {
+            Order::Names(names) => format!("names {names:?}"),
+            Order::Forget(names) => format!("forget {names:?}"),
+            Order::Batch(it) => {
+                let attempts: Vec<_> = it.beliefs.iter().map(|it| it.1.now.attempt).collect();
+                format!("batch {} {attempts:?}", it.position_last)
+            }
+            Order::Flush(_) | Order::Close => "other".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_used_again_never_mixes_two_names_however_full_the_store_is() {
+        let (store, orders) = crossbeam_channel::bounded(1);
+        let mut outbox = Outbox::new(0, store);
+        let place = CheckableId(0);
+        outbox.name(place, "a");
+        outbox.name(CheckableId(1), "b");
+        outbox.send();
+        // The store is full from here on.
+        for attempt in 1..=2 {
+            outbox.batch().beliefs.push((place, belief(attempt)));
+            outbox.batch().position_last = u64::from(attempt);
+            outbox.send();
+        }
+        outbox.forget("a");
+        outbox.name(place, "c");
+        outbox.send();
+        outbox.batch().beliefs.push((place, belief(3)));
+        assert_eq!(outbox.rows(), 3);
+        let mut seen = Vec::new();
+        while let Ok(order) = orders.try_recv() {
+            seen.push(told(&order));
+            outbox.send();
+        }
+        let expected = [
+            r#"names [(CheckableId(0), "a"), (CheckableId(1), "b")]"#,
+            "batch 2 [1, 2]",
+            r#"forget ["a"]"#,
+            r#"names [(CheckableId(0), "c")]"#,
+            "batch 2 [3]",
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(outbox.rows(), 0);
+    }
+
+    #[test]
+    fn a_store_that_takes_nothing_does_not_hold_up_the_end() {
+        let (store, _orders) = crossbeam_channel::bounded(1);
+        let mut outbox = Outbox::new(0, store);
+        outbox.batch().beliefs.push((CheckableId(0), belief(1)));
+        assert!(outbox.send_all(Duration::from_millis(1)));
+        outbox.batch().beliefs.push((CheckableId(0), belief(2)));
+        assert!(!outbox.send_all(Duration::from_millis(1)));
+    }
+}

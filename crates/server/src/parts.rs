@@ -1,0 +1,154 @@
+//! The threads that make up an engine, and the ways between them.
+
+use std::{sync::Arc, thread::JoinHandle, time::Duration};
+
+use anyhow::Context;
+use console::{Build, Shared};
+use crossbeam_channel::Sender;
+use engine::Limits;
+use model::{CheckableId, EngineSettings};
+use probe::CATALOGUE;
+use store::{Order, Writer};
+
+use crate::{
+    clock::Clock,
+    descriptors::looks_max,
+    desk::{self, ToDesk},
+    readings,
+    shard::{self, Change, Common, HAND_OVER_WITHIN, Handle, ToDriver, Wires},
+};
+
+/// Changes sent to a shard in one order: about a millisecond of its time.
+const CHANGES_PER_ORDER: usize = 1_000;
+/// How long looks that are under way may go on after SIGTERM.
+const DRAIN_WITHIN: Duration = Duration::from_millis(2_250);
+/// What a shard may take beyond that to notice and to end.
+const END_WITHIN: Duration = Duration::from_millis(500);
+
+/// The threads and the ways between them.
+pub(crate) struct Parts {
+    pub(crate) common: Arc<Common>,
+    shards: Vec<Handle>,
+    desk: JoinHandle<()>,
+}
+
+impl Parts {
+    pub(crate) fn start(
+        clock: Clock,
+        boot: u64,
+        settings: &EngineSettings,
+        store: Sender<Order>,
+        writer: &Writer,
+    ) -> anyhow::Result<Self> {
+        let shards = match settings.shards {
+            0 => std::thread::available_parallelism().map_or(1, |it| it.get() as u32),
+            shards => shards,
+        };
+        let kinds: Vec<_> = CATALOGUE.iter().map(|it| it.spec.name).collect();
+        let build = Build { version: env!("CARGO_PKG_VERSION"), labels: Vec::new() };
+        let shared = Arc::new(Shared::new(build, shards, &kinds, move || clock.now()));
+        let (to_desk, desk_inbox) = desk::inbox();
+        let common = Arc::new(Common {
+            clock,
+            boot,
+            shards,
+            record_results: settings.record_results,
+            shared,
+            store,
+            desk: to_desk,
+            wires: (0..shards).map(|_| Wires::default()).collect(),
+        });
+        readings::publish(&common, writer.health());
+        let limits = limits_of(settings, shards);
+        let start = |number| shard::start(number, Arc::clone(&common), limits);
+        let handles: Vec<_> = (0..shards).map(start).collect::<Result<_, _>>()?;
+        let doors = handles.iter().map(|it| it.door.clone()).collect();
+        let desk = desk::start(doors, desk_inbox).context("cannot start the desk's thread")?;
+        Ok(Self { common, shards: handles, desk })
+    }
+
+    /// A part of the engine that has ended by itself, by a panic: the rest is of no use without it.
+    pub(crate) fn ended(&self) -> Option<String> {
+        let mut threads = self.shards.iter().map(|it| &it.thread).chain([&self.desk]);
+        let ended = threads.find(|it| it.is_finished())?;
+        Some(ended.thread().name().unwrap_or("a thread").to_owned())
+    }
+
+    /// Sends `changes` to the shards they are for, each in its order and in small portions.
+    pub(crate) async fn change(&self, changes: impl Iterator<Item = Change>, limits: Limits) {
+        let mut portions: Vec<Vec<Change>> =
+            self.shards.iter().map(|_| vec![Change::Limit(limits)]).collect();
+        for change in changes {
+            let Some(id) = change.about() else { continue };
+            let shard = id.shard(self.common.shards) as usize;
+            portions[shard].push(change);
+            if portions[shard].len() >= CHANGES_PER_ORDER {
+                let portion = ToDriver::Change(std::mem::take(&mut portions[shard]));
+                self.shards[shard].door.send(portion).await;
+            }
+        }
+        for (handle, portion) in self.shards.iter().zip(portions) {
+            handle.door.send(ToDriver::Change(portion)).await;
+        }
+    }
+
+    /// Tells the desk who is behind whom, and waits until the shards know what follows from it: a
+    /// host behind a dead parent that answers before that would be taken for down.
+    pub(crate) async fn arrange(
+        &self,
+        behind: Vec<(CheckableId, Vec<CheckableId>)>,
+        restored: Vec<(CheckableId, bool)>,
+    ) {
+        let (done, arranged) = crossbeam_channel::bounded(0);
+        let arrange = ToDesk::Arrange { behind, restored, done };
+        let desk = self.common.desk.clone();
+        // Nothing is ever received: the wait ends when the desk lets go of its end.
+        blocking(move || desk.send(arrange).is_ok() && arranged.recv().is_ok()).await;
+    }
+
+    /// Everything of the first plan has been sent.
+    pub(crate) async fn begin(&self) {
+        for handle in &self.shards {
+            handle.door.send(ToDriver::Begin).await;
+        }
+    }
+
+    /// Lets what is under way come in, then ends all threads but the store's; `false` if one of them
+    /// hangs, and is left to end with the process.
+    pub(crate) async fn stop(self) -> bool {
+        let all = DRAIN_WITHIN + HAND_OVER_WITHIN + END_WITHIN;
+        let ended = tokio::time::timeout(all, async {
+            for handle in &self.shards {
+                handle.door.send(ToDriver::Drain { within: DRAIN_WITHIN }).await;
+            }
+            blocking(move || {
+                for handle in self.shards {
+                    if handle.thread.join().is_err() {
+                        tracing::error!("a shard had ended with a panic");
+                    }
+                }
+                let stopped = self.common.desk.send(ToDesk::Stop).is_ok();
+                stopped && self.desk.join().is_ok()
+            })
+            .await
+        });
+        ended.await.is_ok()
+    }
+}
+
+/// The limits of one of `shards`: each gets its part of what there is in all.
+pub(crate) fn limits_of(settings: &EngineSettings, shards: u32) -> Limits {
+    Limits {
+        in_flight_max: looks_max(settings.in_flight_max).div_ceil(shards.max(1)).max(1),
+        in_flight_per_host_max: u16::try_from(settings.in_flight_per_host_max)
+            .unwrap_or(u16::MAX)
+            .max(1),
+    }
+}
+
+/// Waits for something slow without standing in the way of pages.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
