@@ -29,6 +29,8 @@ use crate::{
 const SERVICES_MAX: u32 = 100_000;
 /// Over so many services the kinds have equal shares.
 const SERVICES_STEP: u32 = 2 * load::PER_HOST;
+/// Longest window.
+const SECONDS_MAX: u64 = 3_600;
 /// Before anything is measured, every service has been asked at least once, and whatever a start
 /// stirs up has settled.
 const WARM_UP: Duration = Duration::from_secs(20);
@@ -39,10 +41,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 20_000, value_parser = services)]
     pub(crate) services: u32,
     /// How long the engine with all services is measured
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(long, default_value_t = 60, value_parser = seconds)]
     pub(crate) seconds: u64,
     /// How long each engine with one kind is measured
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(long, default_value_t = 20, value_parser = seconds)]
     pub(crate) kind_seconds: u64,
 }
 
@@ -57,6 +59,15 @@ fn services(text: &str) -> Result<u32, String> {
     count.filter(|it| it % SERVICES_STEP == 0).ok_or_else(|| {
         format!("a multiple of {SERVICES_STEP} from {SERVICES_STEP} to {SERVICES_MAX}")
     })
+}
+
+/// Over whole intervals it is known how many looks are due.
+fn seconds(text: &str) -> Result<u64, String> {
+    let step = load::EVERY.as_secs();
+    let count = text.parse().ok().filter(|it| (step..=SECONDS_MAX).contains(it));
+    count
+        .filter(|it| it % step == 0)
+        .ok_or_else(|| format!("a multiple of {step} from {step} to {SECONDS_MAX}"))
 }
 
 /// Everything that was measured.
@@ -210,10 +221,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_numbers_that_can_be_shared_out_are_taken() {
+    fn only_whole_shares_and_intervals_are_taken() {
         assert_eq!(services("400"), Ok(400));
         for text in ["0", "410", "100020", "-20", "many"] {
             assert!(services(text).is_err(), "{text}");
+        }
+        assert_eq!(seconds("30"), Ok(30));
+        for text in ["0", "5", "3610", "-10", "long"] {
+            assert!(seconds(text).is_err(), "{text}");
         }
     }
 }

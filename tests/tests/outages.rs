@@ -13,6 +13,10 @@ const UP: u8 = 0;
 const DOWN: u8 = 1;
 const UNREACHABLE: u8 = 2;
 
+/// Causes of silence at the end of a link: nobody says a word, or whoever stands before it finds no
+/// neighbour there.
+const SILENT: [&str; 2] = ["timeout", "unreachable"];
+
 /// Settings of every host here: quick, and two bad answers to be believed.
 const QUICK: &str = "every: 2s, timeout: 1s, retry: 2 x 1s";
 
@@ -103,7 +107,8 @@ fn a_cut_link_makes_its_host_down_and_what_is_behind_it_unreachable() {
     engine.wait_for_host("acme/router", DOWN);
     engine.wait_for_host("acme/server", UNREACHABLE);
     let router_down = last_hard(&engine, "acme/router", "DOWN");
-    assert_eq!((router_down.attempt, router_down.cause.as_str()), (2, "XXX"));
+    assert_eq!(router_down.attempt, 2);
+    assert!(SILENT.contains(&router_down.cause.as_str()), "{router_down:?}");
     let server_changes = engine.changes_to("acme/server", "UNREACHABLE");
     let down = server_changes.iter().any(|it| it.hard && it.status == "DOWN");
     assert!(!down, "the server was taken for down: {server_changes:#?}");
@@ -127,7 +132,8 @@ fn only_the_far_host_is_down_when_the_router_still_answers() {
     engine.wait_for_host("acme/server", UP);
     server.cut();
     engine.wait_for_host("acme/server", DOWN);
-    assert_eq!(last_hard(&engine, "acme/server", "DOWN").cause, "XXX");
+    let cause = last_hard(&engine, "acme/server", "DOWN").cause;
+    assert!(SILENT.contains(&cause.as_str()), "{cause}");
     assert_eq!(engine.metrics().host("acme/router").map(|it| it.state), Some(UP));
     server.mend();
     engine.wait_for_host("acme/server", UP);

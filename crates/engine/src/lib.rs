@@ -12,6 +12,7 @@ mod history;
 mod judge;
 mod shard;
 mod slot;
+mod timetable;
 mod wheel;
 
 pub use desk::Desk;

@@ -16,6 +16,7 @@ use crate::{
     belief::{self, HostView, Subject},
     judge,
     slot::{Awaited, Held, Slot, Spec, Wish},
+    timetable,
     wheel::Wheel,
 };
 
@@ -339,7 +340,7 @@ impl Shard {
         if now.since(due_at) > check.every {
             // Its next place in phase is near, and not shared with everybody who was missed.
             effects.push(Effect::Skipped(id, SkipReason::Stall));
-            self.schedule_regular(local, now);
+            self.schedule_first(local, now);
             return;
         }
         let lost = |it: Awaited| now > it.started_at.after(check.timeout).after(LOST_AFTER);
@@ -657,57 +658,28 @@ impl Shard {
 
     /// Puts a checkable where its phase wants it: one that stays as it was asked is there already.
     fn schedule_first(&mut self, local: u32, now: Moment) {
-        let Some(slot) = &self.slots[local as usize] else { return };
-        let Some(check) = &slot.spec.check else {
-            self.wheel.take(local);
-            return;
-        };
-        let soon = slot.is_retrying() || slot.held.is_some();
-        let every = if soon { check.retry_every } else { check.every };
-        // Neither a restart nor a reload makes attempts follow each other faster.
-        let retry = retry_at(&slot.belief, check, now);
-        let due = match slot.is_retrying() && retry > now {
-            true => retry,
-            false => now.next_in_phase(every, phase(slot.spec.phase, every)),
-        };
-        self.wheel.put(local, due);
+        let due = self.slots[local as usize].as_ref().and_then(|it| timetable::first(it, now));
+        self.schedule(local, due);
     }
 
-    /// The next turn in phase, inside the check period.
     fn schedule_regular(&mut self, local: u32, now: Moment) {
-        let Some(slot) = &self.slots[local as usize] else { return };
-        let Some(check) = &slot.spec.check else { return };
-        let phase = phase(slot.spec.phase, check.every);
-        let due = now.next_in_phase(check.every, phase);
-        let due = match &check.period {
-            Some(period) if !period.is_open(due) => {
-                let Some(opens) = period.next_open(due) else {
-                    self.wheel.take(local);
-                    return;
-                };
-                let in_phase =
-                    opens.before(Duration::from_nanos(1)).next_in_phase(check.every, phase);
-                // A period shorter than the interval may hold no place in phase at all.
-                if period.is_open(in_phase) { in_phase } else { opens }
-            }
-            _ => due,
-        };
-        self.wheel.put(local, due);
+        let due = self.slots[local as usize].as_ref().and_then(|it| timetable::regular(it, now));
+        self.schedule(local, due);
+    }
+
+    fn schedule(&mut self, local: u32, due: Option<Moment>) {
+        match due {
+            Some(due) => self.wheel.put(local, due),
+            None => self.wheel.take(local),
+        }
     }
 
     /// After an answer: while bad news is being confirmed, looks are a retry interval apart,
     /// wherever the regular turn is.
     fn schedule_after(&mut self, local: u32, now: Moment, started_at: Moment) {
         let Some(slot) = &self.slots[local as usize] else { return };
-        let Some(check) = slot.spec.check.clone() else { return };
-        if !slot.is_retrying() && slot.held.is_none() {
-            return;
-        }
-        let retry = started_at.after(check.retry_every).max(now);
-        if check.period.as_ref().is_none_or(|it| it.is_open(retry)) {
-            self.wheel.put(local, retry);
-        } else {
-            self.schedule_regular(local, retry);
+        if slot.is_confirming() {
+            self.schedule(local, timetable::retry(slot, now, started_at));
         }
     }
 
@@ -715,11 +687,9 @@ impl Shard {
     /// its turn.
     fn schedule_overdue(&mut self, local: u32, now: Moment) {
         let Some(slot) = &self.slots[local as usize] else { return };
-        let Some(check) = &slot.spec.check else { return };
-        let retry = retry_at(&slot.belief, check, now);
-        if slot.is_retrying()
-            && self.wheel.due(local).is_none_or(|due| retry < due)
-            && check.period.as_ref().is_none_or(|it| it.is_open(retry))
+        let due = self.wheel.due(local);
+        if let Some(retry) = timetable::overdue(slot, now)
+            && due.is_none_or(|it| retry < it)
         {
             self.wheel.put(local, retry);
         }
@@ -766,18 +736,6 @@ impl Shard {
     fn id(&self, local: u32) -> CheckableId {
         CheckableId::at(self.number, self.shards, local)
     }
-}
-
-/// Where in its interval a checkable has its place.
-fn phase(hash: u64, every: Duration) -> Duration {
-    let every = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX).max(1);
-    Duration::from_nanos(hash % every)
-}
-
-/// When bad news may be looked at again: a retry interval after the attempt went up, at once if
-/// that is over.
-fn retry_at(belief: &Belief, check: &Check, now: Moment) -> Moment {
-    belief.attempt_at.min(now).after(check.retry_every).max(now)
 }
 
 /// Does a look's status mean that the checkable is not fine?

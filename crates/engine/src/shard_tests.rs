@@ -487,3 +487,13 @@ fn a_belief_of_a_process_whose_clock_was_ahead_counts_from_now() {
     stage.input(at, Input::Answered(result(at, run, Verdict::OK, high())));
     assert_eq!(stage.look(0).status, Status::Critical);
 }
+
+#[test]
+fn after_standing_still_bad_news_is_looked_at_again_soon() {
+    let mut stage = Stage::new([service(check())]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST), run, down());
+    assert_eq!(stage.wake(secs(1_000)), []);
+    assert_eq!(stage.skipped(), [SkipReason::Stall]);
+    assert!(stage.shard.due(id(0)).unwrap() <= secs(1_010));
+}

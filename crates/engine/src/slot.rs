@@ -100,6 +100,11 @@ impl Slot {
         self.belief.now.kind == StateType::Soft && !self.belief.now.status.is_fine()
     }
 
+    /// The same, or is it known but for word about the parents?
+    pub(crate) fn is_confirming(&self) -> bool {
+        self.is_retrying() || self.held.is_some()
+    }
+
     /// Fresh, stale, or not looked at yet.
     pub(crate) fn standing(&self, now: Moment) -> Standing {
         let Some(check) = &self.spec.check else { return Standing::Fresh };

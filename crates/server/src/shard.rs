@@ -503,3 +503,7 @@ fn log_change(place: Option<&Place>, it: &model::Transition) {
         tracing::debug!(name, %status, attempt, cause, "seen");
     }
 }
+
+#[cfg(test)]
+#[path = "shard_tests.rs"]
+mod tests;
