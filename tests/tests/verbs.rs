@@ -232,7 +232,7 @@ fn files_that_cannot_be_read_are_named_with_the_reason() {
     fs::create_dir(sandbox.path().join("folder.yaml")).unwrap();
     let shut = |name: &str, text: &str| {
         let path = sandbox.write(name, text);
-        fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
     };
     shut("shut.yaml", ENGINE_YAML);
     shut("secrets/shut", "s3cret");

@@ -18,7 +18,7 @@ pub(crate) fn looks_max(wanted: u32) -> u32 {
     }
     let Some(most) = getrlimit(Resource::Nofile).current else { return wanted };
     let looks = within(most, wanted);
-    if looks < wanted {
+    if looks < wanted / 2 {
         tracing::warn!(
             limit = most,
             looks,

@@ -15,6 +15,7 @@ use model::{Belief, EngineSettings, Plan};
 use probe::{CATALOGUE, SocketKind, ping_right, read_trusted_roots};
 use store::{Store, Writer};
 use tokio::{
+    runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
     time::interval,
@@ -87,12 +88,7 @@ pub fn load(main_file: &Path) -> Loaded {
 /// # Errors
 /// What kept it from starting, or from going on: half an engine would be worse than none.
 pub fn run(main_file: &Path) -> Result<(), RunError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(PAGE_THREADS)
-        .thread_name("pages")
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = pages_runtime().context("cannot start the runtime")?;
     // From here on a SIGHUP waits until there is a plan to be replaced, and does not end us.
     let hangup = {
         let _inside = runtime.enter();
@@ -116,6 +112,15 @@ pub fn run(main_file: &Path) -> Result<(), RunError> {
     // What hangs in a disk or in a reload is left behind: nobody waits for it any more.
     runtime.shutdown_background();
     ended
+}
+
+/// Serves pages, hears signals, and lets slow things wait without standing in the way.
+fn pages_runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(PAGE_THREADS)
+        .thread_name("pages")
+        .enable_all()
+        .build()
 }
 
 /// The plan alone: what was written is not needed once it is a plan, and it is large.
@@ -253,11 +258,17 @@ mod tests {
     }
 
     /// What becomes of an engine after `blow`.
-    async fn ended_by(blow: impl AsyncFnOnce(&Parts)) -> Result<(), RunError> {
+    fn ended_by(blow: impl AsyncFnOnce(&Parts)) -> Result<(), RunError> {
         let folder = tempfile::tempdir().unwrap();
-        let (life, plan) = idle(folder.path());
-        blow(&life.parts).await;
-        life.live(plan, HashMap::new()).await
+        let runtime = pages_runtime().unwrap();
+        let ended = runtime.block_on(async {
+            let (life, plan) = idle(folder.path());
+            blow(&life.parts).await;
+            life.live(plan, HashMap::new()).await
+        });
+        // As in `run`: the start that was given up may still wait for the part that has ended.
+        runtime.shutdown_background();
+        ended
     }
 
     /// Breaks the thread that lets go of it.
@@ -279,8 +290,8 @@ mod tests {
         }
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn an_engine_with_a_broken_shard_does_not_go_on_as_half_an_engine() {
+    #[test]
+    fn an_engine_with_a_broken_shard_does_not_go_on_as_half_an_engine() {
         let ended = ended_by(async |parts| {
             let target = Arc::new(Target { name: "acme/web/x".into(), address: None });
             let timeout = Duration::from_secs(1);
@@ -300,13 +311,12 @@ mod tests {
             let limits = crate::parts::limits_of(&settings(Path::new("")), 2);
             parts.change([put, remove].into_iter(), limits).await;
         });
-        let ended = ended.await;
         assert!(matches!(&ended, Err(RunError::Broken { part }) if part == "shard-1"), "{ended:?}");
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn nor_does_one_without_a_desk() {
-        let ended = ended_by(async |parts| parts.common.desk.send(ToDesk::Stop).unwrap()).await;
+    #[test]
+    fn nor_does_one_without_a_desk() {
+        let ended = ended_by(async |parts| parts.common.desk.send(ToDesk::Stop).unwrap());
         assert!(matches!(&ended, Err(RunError::Broken { part }) if part == "desk"), "{ended:?}");
     }
 

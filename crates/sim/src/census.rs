@@ -153,15 +153,18 @@ pub struct Census {
     pub items: Vec<Item>,
     style: Style,
     born: u64,
+    /// How many were drawn in the beginning; edits keep about that many.
+    count: usize,
 }
 
 impl Census {
     /// Draws about `count` checkables.
     pub fn draw(dice: &mut Dice, style: Style, count: u64) -> Self {
-        let mut census = Self { items: Vec::new(), style, born: 0 };
+        let mut census = Self { items: Vec::new(), style, born: 0, count: 0 };
         while (census.items.len() as u64) < count {
             census.add(dice);
         }
+        census.count = census.items.len();
         census
     }
 
@@ -256,8 +259,8 @@ impl Census {
             let places: Vec<usize> = self.present().collect();
             match dice.below(6) {
                 _ if places.is_empty() => self.add(dice),
-                0 => self.add(dice),
-                1 => self.remove(dice.pick(&places)),
+                0 if places.len() <= self.count => self.add(dice),
+                0..=1 => self.remove(dice.pick(&places)),
                 2 => self.bring_back(dice),
                 _ => {
                     let place = dice.pick(&places);
@@ -300,7 +303,7 @@ impl Census {
             item.check = Some(Arc::new(fresh));
             return;
         };
-        match dice.below(9) {
+        match dice.below(12) {
             0 => check.every = fresh.every.max(check.timeout * 2).max(check.retry_every),
             1 => check.attempts_max = fresh.attempts_max,
             2 => check.rules = fresh.rules,

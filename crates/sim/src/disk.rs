@@ -83,7 +83,7 @@ impl Disk {
 
     /// The latest moment that was committed, so that time does not run backwards over a restart.
     #[must_use]
-    pub fn latest(&self) -> Moment {
+    pub fn committed_at(&self) -> Moment {
         self.committed_at
     }
 }

@@ -7,14 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model::CheckableId;
 use sim::{Outcome, Planted, run, watch};
 
 /// Each planted bug must be found within this.
 const PATIENCE: Duration = Duration::from_secs(60);
 const USAGE: &str = "\
 usage: sim [--seeds N] [--from S]     live through N worlds (100), from seed S (0) on
-       sim --seed S [--plant NAME] [--watch ID]
+       sim --seed S [--plant NAME] [--watch NAME]
                                       live through one world, and tell all about one checkable
        sim --plant NAME|all           plant a bug, or each in turn, and see whether it is found
        sim --list                     the bugs that can be planted";
@@ -36,7 +35,7 @@ struct Orders {
     from: u64,
     seed: Option<u64>,
     plant: Vec<Planted>,
-    watched: Option<CheckableId>,
+    watched: Option<String>,
     list: bool,
 }
 
@@ -50,10 +49,7 @@ impl Orders {
                 "--from" => orders.from = number(&value()?)?,
                 "--seed" => orders.seed = Some(number(&value()?)?),
                 "--plant" => orders.plant = planted(&value()?)?,
-                "--watch" => {
-                    let id = u32::try_from(number(&value()?)?).map_err(|it| it.to_string())?;
-                    orders.watched = Some(CheckableId(id));
-                }
+                "--watch" => orders.watched = Some(value()?),
                 "--list" => orders.list = true,
                 _ => return Err(format!("no such option: {word}")),
             }
@@ -67,7 +63,7 @@ impl Orders {
                 Planted::ALL.iter().for_each(|it| println!("{}", it.word()));
                 true
             }
-            (_, Some(seed)) => one(seed, self.plant.first().copied(), self.watched),
+            (_, Some(seed)) => one(seed, self.plant.first().copied(), self.watched.as_deref()),
             _ if self.plant.is_empty() => many(self.from, self.seeds.unwrap_or(100)),
             _ => {
                 let found = self.plant.iter().map(|it| find(*it, self.from));
@@ -90,7 +86,7 @@ fn planted(word: &str) -> Result<Vec<Planted>, String> {
 }
 
 /// One world, told in full.
-fn one(seed: u64, planted: Option<Planted>, watched: Option<CheckableId>) -> bool {
+fn one(seed: u64, planted: Option<Planted>, watched: Option<&str>) -> bool {
     let outcome = watch(seed, planted, watched);
     outcome.log.iter().for_each(|it| println!("{it}"));
     println!("seed {seed}: {} events, trace {:016x}", outcome.events, outcome.hash);

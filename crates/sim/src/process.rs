@@ -14,6 +14,9 @@ use crate::{
     planted::Planted,
 };
 
+/// The interval of somebody who has dropped out of the timetable.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// A running engine.
 #[derive(Debug)]
 pub struct Process {
@@ -23,10 +26,12 @@ pub struct Process {
     pub shards: Vec<Shard>,
     /// The desk.
     pub desk: Desk,
-    /// Ids by place in the census. An id is never given to anybody else in the same life.
+    /// Ids by place in the census.
     ids: BTreeMap<usize, CheckableId>,
-    /// The next free place of each shard.
+    /// The first place of each shard that was never used.
     next_local: Vec<u32>,
+    /// Places of each shard that were given back in an earlier load, to be given to others.
+    free: Vec<Vec<u32>>,
     /// Runs that were given up: [`Planted::PlaceLeaks`] never gives their places back.
     leaked: u32,
     limits: Limits,
@@ -50,6 +55,7 @@ impl Process {
             desk: Desk::new(true),
             ids: BTreeMap::new(),
             next_local: vec![0; shards as usize],
+            free: vec![Vec::new(); shards as usize],
             leaked: 0,
             limits,
             reloads: 0,
@@ -96,26 +102,33 @@ impl Process {
         orders: &mut Vec<ToShard>,
     ) -> Loaded {
         let mut loaded = Loaded::default();
-        self.remove_gone(census, &mut loaded);
+        let free = self.remove_gone(census, &mut loaded);
         for place in census.present() {
             self.put(now, census, place, disk, &mut loaded);
         }
         self.plant_on_reload(now, census);
-        self.arrange(census, orders);
+        self.arrange(census, &loaded, orders);
         self.reloads += 1;
+        let shards = self.shards.len() as u32;
+        for id in free {
+            self.free[id.shard(shards) as usize].push(id.0 / shards);
+        }
         loaded
     }
 
-    fn remove_gone(&mut self, census: &Census, loaded: &mut Loaded) {
+    /// Removes those whom the configuration does not know any more; gives their ids.
+    fn remove_gone(&mut self, census: &Census, loaded: &mut Loaded) -> Vec<CheckableId> {
         let gone = |place: &usize| !census.items[*place].present;
         loaded.gone = self.ids.keys().copied().filter(gone).collect();
-        for place in loaded.gone.clone() {
-            let id = self.ids[&place];
-            if self.planted != Some(Planted::RemovedStillAsked) {
-                self.shard(id).remove(id);
-            }
-            self.ids.remove(&place);
+        let ids: Vec<_> = loaded.gone.iter().filter_map(|it| self.ids.remove(it)).collect();
+        if self.planted == Some(Planted::RemovedStillAsked) {
+            return Vec::new();
         }
+        for id in &ids {
+            self.shard(*id).remove(*id);
+            self.desk.forget(*id);
+        }
+        ids
     }
 
     fn put(
@@ -141,9 +154,9 @@ impl Process {
         if known.is_none() {
             loaded.new.push(place);
         }
-        let before = self.belief(id).cloned();
+        let before = self.belief(id).cloned().or_else(|| restored.clone());
         self.shard(id).put(now, id, spec, restored);
-        if known.is_some() && before.as_ref() != self.belief(id) {
+        if before.is_some() && before.as_ref() != self.belief(id) {
             loaded.changed.push(place);
         }
     }
@@ -154,9 +167,12 @@ impl Process {
             Some(host) => self.ids[&host].shard(shards),
             None => (item.phase % u64::from(shards)) as u32,
         };
-        let local = &mut self.next_local[shard as usize];
-        let id = CheckableId::at(shard, shards, *local);
-        *local += 1;
+        let next = &mut self.next_local[shard as usize];
+        let local = self.free[shard as usize].pop().unwrap_or_else(|| {
+            *next += 1;
+            *next - 1
+        });
+        let id = CheckableId::at(shard, shards, local);
         self.ids.insert(place, id);
         id
     }
@@ -225,30 +241,31 @@ impl Process {
         if self.planted != Some(Planted::DroppedOnReload) || self.reloads == 0 {
             return;
         }
-        let Some(place) = census.present().find(|it| census.items[*it].check.is_some()) else {
+        let asked = |it: &usize| census.items[*it].check.is_some();
+        let Some(place) = census.present().find(asked) else { return };
+        let (mut spec, Some(id)) = (self.spec(&census.items[place]), self.id(place)) else {
             return;
         };
-        let spec = Spec { check: None, ..self.spec(&census.items[place]) };
-        let Some(id) = self.id(place) else { return };
+        if let Some(check) = &mut spec.check {
+            Arc::make_mut(check).every = NEVER;
+        }
         self.shard(id).put(now, id, spec, None);
     }
 
-    /// Tells the desk who is behind whom, and how they are: somebody may be a parent only now.
-    fn arrange(&mut self, census: &Census, orders: &mut Vec<ToShard>) {
+    /// Tells the desk who is behind whom, and what an earlier process believed about new hosts.
+    fn arrange(&mut self, census: &Census, loaded: &Loaded, orders: &mut Vec<ToShard>) {
         let mut behind = Vec::new();
-        let mut relatives = Vec::new();
         for place in census.present() {
             let item = &census.items[place];
             if let (Some(id), false) = (self.id(place), item.parents.is_empty()) {
-                let parents: Vec<_> = item.parents.iter().filter_map(|it| self.id(*it)).collect();
-                relatives.extend(parents.iter().copied().chain([id]));
-                behind.push((id, parents));
+                behind.push((id, item.parents.iter().filter_map(|it| self.id(*it)).collect()));
             }
         }
         self.desk.arrange(&behind, orders);
-        relatives.sort_unstable();
-        relatives.dedup();
-        for id in relatives {
+        // Of a host that is not asked any more nothing is believed; the desk must hear of that too.
+        let told = loaded.new.iter().chain(&loaded.changed);
+        for place in told.filter(|it| census.items[**it].of_host) {
+            let Some(id) = self.id(*place) else { continue };
             let up = self.belief(id).is_none_or(|it| it.now.status.is_fine());
             self.desk.restore(id, up, orders);
         }

@@ -87,7 +87,7 @@ fn rate(dice: &mut Dice, worst: u64) -> u64 {
     if dice.chance(MILLION / 2) { 0 } else { dice.spread(100, worst) }
 }
 
-/// Never in two of three worlds, else from `shortest` to a day.
+/// Never in every second world, else any order of magnitude up to half a day.
 fn gap(dice: &mut Dice, shortest: Duration) -> Option<Duration> {
-    if dice.chance(MILLION * 2 / 3) { None } else { Some(dice.span(shortest, 12 * HOUR)) }
+    if dice.chance(MILLION / 2) { None } else { Some(dice.span(shortest, 12 * HOUR)) }
 }

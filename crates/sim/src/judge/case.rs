@@ -102,15 +102,19 @@ pub(super) struct Case {
     pub(super) watched_since: Moment,
     /// Start of the look that last made the attempt go up.
     pub(super) advanced_by: Option<Moment>,
-    /// The last answer may have led to a look out of phase.
+    /// Something that came after the last turn may have led to a look out of phase.
     pub(super) may_retry: bool,
     /// Is one of the parents up, as the shard was told?
     pub(super) parents_up: bool,
     pub(super) question_at: Option<Moment>,
+    /// The desk was asked about the parents since it was last fine.
+    pub(super) has_asked: bool,
     /// A bad result that waits for word about the parents.
     pub(super) held: Option<Status>,
     /// What was to be kept before each change that has not been committed yet.
     pub(super) unstored: VecDeque<(u64, Kept)>,
+    /// What was to be kept before the last change of the definition.
+    pub(super) before_redefinition: Option<Kept>,
     /// When something last kept looks from being made or answered.
     pub(super) disturbed_at: Moment,
     /// When it was last outside its check period.
@@ -124,13 +128,16 @@ pub(super) struct Case {
 impl Case {
     pub(super) fn new(place: usize, meant: Meant, kept: Option<Kept>, now: Moment) -> Self {
         let rules = meant.rules().unwrap_or_else(|| no_rules(meant.of_host));
-        let kept = match kept {
+        let before_redefinition = kept.clone();
+        let kept = match kept.filter(|_| meant.check.is_some()) {
             Some(mut kept) => {
                 kept.story.redefine(rules);
                 kept.measure_by(&meant);
                 kept
             }
-            None => Kept { story: Story::new(rules), gauges: Vec::new(), rules: meant.thresholds() },
+            None => {
+                Kept { story: Story::new(rules), gauges: Vec::new(), rules: meant.thresholds() }
+            }
         };
         let may_retry = is_soft_bad(kept.story.believed());
         Self {
@@ -147,8 +154,10 @@ impl Case {
             may_retry,
             parents_up: true,
             question_at: None,
+            has_asked: false,
             held: None,
             unstored: VecDeque::new(),
+            before_redefinition,
             disturbed_at: now,
             closed_at: Moment::ZERO,
             ill_at: Moment::ZERO,
@@ -163,10 +172,12 @@ impl Case {
             return None;
         }
         let old = std::mem::replace(&mut self.meant, meant);
+        self.before_redefinition = Some(self.kept.clone());
         let mut dropped = None;
         if old.definition != self.meant.definition {
             dropped = self.flight.take();
             self.wished = false;
+            (self.held, self.question_at) = (None, None);
         }
         let pace = |meant: &Meant| meant.check.as_ref().map(|it| it.retry_every);
         if pace(&old) != pace(&self.meant) {
@@ -175,12 +186,15 @@ impl Case {
         self.kept.measure_by(&self.meant);
         if !self.meant.has_parents() {
             self.parents_up = true;
+            self.question_at = None;
         }
         if old.check.is_none() {
             self.watched_since = now;
         }
-        if let Some(rules) = self.meant.rules() {
-            self.kept.story.redefine(rules);
+        match self.meant.rules() {
+            Some(rules) => self.kept.story.redefine(rules),
+            // Nobody looks at it any more, so nothing is believed.
+            None => self.kept.story = Story::new(no_rules(self.meant.of_host)),
         }
         // A run that waits for a place may be due where the old definition had it.
         self.may_retry = true;

@@ -8,6 +8,8 @@ use crate::process::Process;
 
 /// Runs that are skipped because the process stood still are skipped as soon as it runs again.
 const CATCH_UP: std::time::Duration = std::time::Duration::from_secs(1);
+/// A run that starts within this of its due moment did not wait for a place.
+const PROMPT: std::time::Duration = std::time::Duration::from_millis(20);
 /// How many waiting runs may be looked through before one is found that may start.
 const WAITING_SCAN: usize = 64;
 
@@ -87,6 +89,8 @@ impl Judge {
         let phase = u128::from(case.meant.phase) % check.every.as_nanos();
         let in_phase = u128::from(due_at.as_nanos()) % check.every.as_nanos() == phase;
         let may_be_out_of_phase = on_demand || case.may_retry || check.period.is_some();
+        // A regular turn puts the next one in phase; one that had to wait may have lost it again.
+        case.may_retry &= on_demand || now.since(due_at) > PROMPT;
         self.check(!doubled, || format!("{id:?} has two runs under way"));
         self.check(due_at <= now, || format!("{id:?} due at {due_at} is asked at {now}"));
         self.check(in_phase || may_be_out_of_phase, || {
@@ -127,7 +131,10 @@ impl Judge {
         let Some(case) = self.cases.get_mut(&id) else {
             return self.blame(|| format!("{id:?} was removed, its run cannot be skipped"));
         };
-        (case.outcome_at, case.disturbed_at) = (now, now);
+        (case.outcome_at, case.disturbed_at, case.asked_at) = (now, now, None);
+        // Bad news does not wait for the regular turn, whatever was missed.
+        case.may_retry |=
+            reason == SkipReason::Stall && (case.is_soft_bad() || case.held.is_some());
         let period = case.meant.check.as_ref().and_then(|it| it.period.clone());
         let true_reason = match reason {
             SkipReason::Overrun => case.flight.is_some(),

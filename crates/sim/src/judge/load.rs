@@ -32,13 +32,7 @@ impl Judge {
     /// A process was started and has loaded the configuration.
     ///
     /// `stored_at` is the latest moment that was committed before: time never falls behind it.
-    pub fn started(
-        &mut self,
-        now: Moment,
-        stored_at: Moment,
-        census: &Census,
-        process: &Process,
-    ) {
+    pub fn started(&mut self, now: Moment, stored_at: Moment, census: &Census, process: &Process) {
         self.stats.restarts += 1;
         (self.awake_since, self.latest) = (now, stored_at);
         self.now(now);
@@ -109,7 +103,7 @@ impl Judge {
     /// committed a crash gives back what the old one had, which then is fitted in the same way.
     pub fn refitted(&mut self, id: CheckableId, ticket: u64) {
         if let Some(case) = self.cases.get_mut(&id) {
-            let kept = case.kept.clone();
+            let kept = case.before_redefinition.take().unwrap_or_else(|| case.kept.clone());
             case.unstored.push_back((ticket, kept));
         }
     }

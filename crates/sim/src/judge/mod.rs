@@ -252,8 +252,7 @@ impl Judge {
             Verdict::Seen { .. } => self.seen(now, result, flight, before, effects, &mut expected),
         }
         let case = self.cases.get_mut(&id).expect("it was there a moment ago");
-        // A look out of turn leaves the timetable as it was.
-        case.may_retry = case.is_soft_bad() || case.held.is_some() || flight.on_demand && case.may_retry;
+        case.may_retry |= case.is_soft_bad() || case.held.is_some();
         if std::mem::take(&mut case.wished) {
             expected.looked = Some((id, flight.started_at, case.is_fine()));
         }
@@ -334,8 +333,9 @@ impl Judge {
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.conclusive_at = started_at;
         if case.is_bad(status) {
-            if case.is_fine() && case.held.is_none() && case.meant.has_parents() {
-                case.question_at = Some(now);
+            let unasked = case.is_fine() || case.is_soft_bad() && !case.has_asked;
+            if unasked && case.held.is_none() && case.meant.has_parents() {
+                (case.question_at, case.has_asked) = (Some(now), true);
                 expected.question = Some((id, started_at));
             }
             if case.question_at.is_some_and(|it| now.since(it) > PARENTS_WAIT_MAX) {
@@ -355,6 +355,9 @@ impl Judge {
         let host_up = self.host_is_up(id);
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.held = None;
+        if !case.is_bad(status) {
+            (case.question_at, case.has_asked) = (None, false);
+        }
         let story = &mut case.kept.story;
         story.surround(host_up, case.parents_up);
         let before = story.believed();
@@ -450,7 +453,7 @@ impl Judge {
         case.wished = true;
         expected.on_demand = Some(id);
         if case.flight.is_none() {
-            case.asked_at = Some(now);
+            case.asked_at.get_or_insert(now);
         }
     }
 

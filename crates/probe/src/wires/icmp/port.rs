@@ -196,6 +196,12 @@ impl Port {
     }
 
     /// The requests that are not settled, in the order of their sequences.
+    /// How large the kernel made the receive buffer.
+    #[cfg(test)]
+    pub(crate) fn receive_buffer_bytes(&self) -> usize {
+        self.socket.get_ref().recv_buffer_size().expect("an open socket has a buffer")
+    }
+
     #[cfg(test)]
     pub(crate) fn outstanding(&self) -> Vec<Request> {
         let state = self.state.borrow();

@@ -467,6 +467,37 @@ fn only_the_genuine_answer_counts() {
 }
 
 #[test]
+fn an_answer_is_timed_when_it_arrives_and_not_when_it_is_read() {
+    /// How long nobody reads.
+    const DISTRACTED: Duration = Duration::from_secs(1);
+    run_in_network(with_black_hole, || async {
+        let port = open(false, SocketKind::Raw, RECEIVE_BUFFER_BYTES);
+        let ring = ring_over(&port, false);
+        let begun = Instant::now();
+        let look = spawn_local(async move { ring.ping(&shot(BLACK_HOLE, 1, PATIENT)).await });
+        until(&port, |it| it.sent == 1).await;
+        let reply = forge::reply(Framing::RawV4, &port.outstanding()[0]);
+        Injector::new().send(BLACK_HOLE, &reply);
+        let arrived_after = begun.elapsed();
+        thread::sleep(DISTRACTED);
+        let echoes = look.await.unwrap().unwrap();
+        let Packet::Answered(answer) = echoes.progress.packets[0] else { panic!("{echoes:?}") };
+        let took = answer.took;
+        assert!(took < arrived_after + DISTRACTED / 2, "{took:?}, arrived {arrived_after:?}");
+    });
+}
+
+#[test]
+fn the_receive_buffer_holds_what_may_come_while_we_do_other_things() {
+    run(|| async {
+        for v6 in [false, true] {
+            let port = open(v6, SocketKind::Raw, RECEIVE_BUFFER_BYTES);
+            assert!(port.receive_buffer_bytes() >= RECEIVE_BUFFER_BYTES);
+        }
+    });
+}
+
+#[test]
 fn an_error_of_the_network_must_quote_our_packet() {
     run_in_network(with_black_hole, || async {
         let port = open(false, SocketKind::Raw, RECEIVE_BUFFER_BYTES);

@@ -496,3 +496,17 @@ fn open(v6: bool) -> io::Result<UdpSocket> {
     socket.bind(&SocketAddr::new(any, 0).into())?;
     UdpSocket::from_std(socket.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_receive_buffer_is_as_large_as_was_asked_for() {
+        for v6 in [false, true] {
+            let socket = open(v6).unwrap();
+            let bytes = socket2::SockRef::from(&socket).recv_buffer_size().unwrap();
+            assert!(bytes >= RECEIVE_BUFFER_BYTES as usize, "{bytes}");
+        }
+    }
+}
