@@ -497,3 +497,72 @@ fn after_standing_still_bad_news_is_looked_at_again_soon() {
     assert_eq!(stage.skipped(), [SkipReason::Stall]);
     assert!(stage.shard.due(id(0)).unwrap() <= secs(1_010));
 }
+
+/// The moments at which a service whose every answer is bad is asked, until it is believed.
+fn asked_until_believed(stage: &mut Stage, mut at: Moment) -> Vec<u64> {
+    let mut asked = Vec::new();
+    while stage.look(0).kind != StateType::Hard || stage.look(0).status.is_fine() {
+        for run in stage.wake(at) {
+            asked.push(at.since(secs(0)).as_secs());
+            stage.answer(at, run, down());
+        }
+        at = stage.shard.due(id(0)).unwrap();
+    }
+    asked
+}
+
+#[test]
+fn attempts_are_a_retry_apart_wherever_the_regular_turn_is() {
+    let slow = Check { retry_every: Duration::from_secs(40), ..check() };
+    let mut stage = Stage::new([service(slow)]);
+    let first = FIRST;
+    // The regular turn, a minute after the first look, is not taken.
+    assert_eq!(asked_until_believed(&mut stage, secs(first)), [first, first + 40, first + 80]);
+    assert_eq!(stage.shard.due(id(0)), Some(secs(first + 120)), "and then it is in phase again");
+}
+
+#[test]
+fn a_restart_does_not_hurry_the_attempts() {
+    let mut stage = Stage::new([service(check())]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST), run, down());
+    let restored = stage.belief(0).clone();
+    let now = secs(FIRST + 1);
+    stage.shard = Shard::new(1, SHARDS, LIMITS, now);
+    stage.shard.put(now, id(0), service(check()), Some(restored));
+    let due = stage.shard.due(id(0)).unwrap();
+    assert_eq!(asked_until_believed(&mut stage, due), [FIRST + 10, FIRST + 20]);
+}
+
+#[test]
+fn a_look_out_of_turn_that_had_to_wait_does_not_hurry_either() {
+    let mut stage = Stage::new([service(check())]);
+    let run = stage.wake(secs(FIRST))[0];
+    stage.answer(secs(FIRST), run, down());
+    stage.shard.limit(Limits { in_flight_max: 0, ..LIMITS });
+    stage.input(secs(FIRST + 1), Input::Desk(ToShard::CheckNow { checkable: id(0) }));
+    assert_eq!(stage.probes(), []);
+    stage.shard.limit(LIMITS);
+    let run = stage.wake(secs(FIRST + 2))[0];
+    stage.answer(secs(FIRST + 3), run, down());
+    assert_eq!(stage.look(0).attempt, 1);
+    assert_eq!(stage.shard.due(id(0)), Some(secs(FIRST + 10)), "the retry keeps its place");
+}
+
+#[test]
+fn a_run_that_waits_does_not_start_outside_its_period() {
+    let spans = Arc::new([SpanOfWeek { start: 0, end: 7 * 24 * 60 }]);
+    let period = Period { text: "always".into(), zone: TimeZone::utc(), spans };
+    let open = Check { period: Some(Arc::new(period)), ..check() };
+    let mut stage = Stage::new([service(open.clone())]);
+    stage.shard.limit(Limits { in_flight_max: 0, ..LIMITS });
+    assert_eq!(stage.wake(secs(FIRST)), []);
+    assert_eq!(stage.shard.waiting(), 1);
+    let never = Period { spans: Arc::new([]), ..open.period.as_deref().unwrap().clone() };
+    let closed = Check { period: Some(Arc::new(never)), ..open };
+    stage.shard.put(secs(FIRST + 1), id(0), service(closed), None);
+    stage.shard.limit(LIMITS);
+    assert_eq!(stage.wake(secs(FIRST + 2)), []);
+    assert_eq!(stage.skipped(), [SkipReason::Period]);
+    assert_eq!(stage.shard.waiting(), 0);
+}

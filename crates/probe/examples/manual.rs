@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(folder.join(format!("{}.md", spec.name)), page(spec)?)?;
         writeln!(index, "* [`{0}`]({0}.md): {1}", spec.name, spec.summary)?;
     }
+    write!(index, "{}", common_causes()?)?;
     write!(index, "{}", own_causes()?)?;
     fs::write(folder.join("README.md"), index)?;
     Ok(())
@@ -106,7 +107,7 @@ fn series(measure: &MeasureSpec) -> String {
 
 fn causes(spec: &KindSpec) -> Result<String, std::fmt::Error> {
     let mut text = String::from(
-        "## Causes\n\nWhy it may find a service not well, beside a crossed threshold:\n\n",
+        "## Causes\n\nWhy it may find a service not well, beside [thresholds](README.md#thresholds):\n\n",
     );
     for code in spec.causes {
         writeln!(text, "* `{}`: {}", code.word(), code.explanation().trim())?;
@@ -115,6 +116,17 @@ fn causes(spec: &KindSpec) -> Result<String, std::fmt::Error> {
         "\nFaults of our own, which never count against a service, are listed with the \
          [kinds](README.md#faults-of-our-own).\n",
     );
+    Ok(text)
+}
+
+fn common_causes() -> Result<String, std::fmt::Error> {
+    let mut text = String::from(
+        "\n## Thresholds\n\nThey are judged alike for all kinds, after the look. A crossed one makes \
+         the service WARNING or CRITICAL; one whose measurement did not come makes it UNKNOWN.\n\n",
+    );
+    for code in [CauseCode::Threshold, CauseCode::NoValue] {
+        writeln!(text, "* `{}`: {}", code.word(), code.explanation().trim())?;
+    }
     Ok(text)
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn open_with(
     now_secs: u64,
     migrations: &[&str],
 ) -> Result<Opened, OpenError> {
-    check_sqlite()?;
+    check_sqlite(rusqlite::version_number(), rusqlite::version())?;
     let folder = Folder::take(dir)?;
     let path = folder.database();
     if !is_there(&path)? {
@@ -99,11 +99,12 @@ pub(crate) fn open_with(
     Ok(Opened { store, boot, beliefs, positions, past: inspected.past })
 }
 
-fn check_sqlite() -> Result<(), OpenError> {
-    if rusqlite::version_number() < SQLITE_VERSION_MIN {
-        return Err(OpenError::SqliteTooOld { found: rusqlite::version().to_owned() });
+/// Is the SQLite with this number and name one that keeps what it was given?
+fn check_sqlite(number: i32, name: &str) -> Result<(), OpenError> {
+    match number < SQLITE_VERSION_MIN {
+        true => Err(OpenError::SqliteTooOld { found: name.to_owned() }),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// Numbers the new life higher than anything that any row speaks of.
@@ -117,4 +118,20 @@ fn begin(conn: &Connection, now_secs: u64) -> rusqlite::Result<u64> {
         RETURNING number";
     let boot: i64 = conn.prepare(sql)?.query_row([now_secs.cast_signed()], |row| row.get(0))?;
     Ok(boot.cast_unsigned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_sqlite_that_can_corrupt_the_log_is_refused() {
+        for (number, name) in [(3_051_002, "3.51.2"), (3_050_099, "3.50.99")] {
+            let error = check_sqlite(number, name).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("SQLite {name} is too old")), "{error}");
+            assert!(!error.hint().is_empty());
+        }
+        check_sqlite(3_051_003, "3.51.3").unwrap();
+        check_sqlite(rusqlite::version_number(), rusqlite::version()).unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! The judge: knows what is true and what was answered, and holds the engine against it.
 //!
-//! It hears every input before the engine does and reads every effect after. It keeps its own
+//! It hears every input that the engine gets and reads every effect that follows. It keeps its own
 //! ledger of runs, its own stories of beliefs and its own clock of who was heard of when; so a
 //! disagreement is a bug in the engine, in the driver, or in the judge, and never overlooked.
 
