@@ -33,7 +33,6 @@ pub(super) fn alone(name: &str, setup: &str, body: impl FnOnce()) {
         .expect("unshare is among the packages that the tests need");
     let (out, err) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    println!("{out}");
     assert!(output.status.success(), "{out}\n{err}");
     assert!(out.contains("1 passed"), "no test called {name} ran:\n{out}\n{err}");
 }
