@@ -33,7 +33,7 @@ pub(crate) fn looks_max(wanted: u32) -> u32 {
 fn within(most: u64, wanted: u32) -> u32 {
     // Where there are few, the reserve is half of them.
     let left = most.saturating_sub(RESERVED.min(most / 2));
-    wanted.min(u32::try_from(left).unwrap_or(u32::MAX)).max(LOOKS_MIN)
+    wanted.min(u32::try_from(left).unwrap_or(u32::MAX).max(LOOKS_MIN))
 }
 
 #[cfg(test)]
@@ -46,5 +46,6 @@ mod tests {
         assert_eq!(within(1_024, 4_096), 640);
         assert_eq!(within(100, 4_096), 50);
         assert_eq!(within(10, 4_096), LOOKS_MIN);
+        assert_eq!(within(1_000_000, 4), 4, "whoever asks for few gets few");
     }
 }
