@@ -43,7 +43,7 @@ pub(crate) fn plan(
     report: &mut Report,
 ) -> Plan {
     let parts = plan_customers(library, settler, report);
-    let mut plan = Plan { engine, hosts: Vec::new(), services: Vec::new() };
+    let mut plan = Plan { engine, hosts: Vec::new(), services: Vec::new(), duty: Arc::default() };
     let mut wanted = Vec::new();
     for part in parts {
         let first = u32::try_from(plan.hosts.len()).unwrap_or(u32::MAX);
@@ -182,6 +182,8 @@ impl<'a> Planner<'_, 'a> {
             name: name.clone(),
             labels: labels.clone(),
             asked: asked.clone(),
+            policy: None,
+            contract: None,
         }));
         part.wanted.push(self.wanted(base));
         part.hosts.push(Host {
@@ -191,6 +193,9 @@ impl<'a> Planner<'_, 'a> {
             parents: Vec::new(),
             labels: built.labels.clone(),
             alive: built.alive.clone(),
+            site: None,
+            policy: None,
+            contract: None,
         });
     }
 
@@ -280,6 +285,8 @@ impl<'a> Planner<'_, 'a> {
                 name: service.name.clone(),
                 labels,
                 asked,
+                policy: None,
+                contract: None,
             });
         }
     }

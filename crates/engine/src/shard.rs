@@ -57,13 +57,15 @@ pub enum Input {
 
 impl Input {
     /// Whom it is about; nobody else's belief can change by it.
-    fn checkable(&self) -> CheckableId {
+    fn checkable(&self) -> Option<CheckableId> {
         match self {
-            Self::Answered(result) | Self::Recorded(result) => result.checkable,
-            Self::Reported { checkable, .. } | Self::Desk(ToShard::CheckNow { checkable }) => {
-                *checkable
+            Self::Answered(result) | Self::Recorded(result) => Some(result.checkable),
+            Self::Reported { checkable, .. }
+            | Self::Desk(ToShard::CheckNow { checkable } | ToShard::Rest { checkable, .. }) => {
+                Some(*checkable)
             }
-            Self::Desk(ToShard::Parents { host, .. }) => *host,
+            Self::Desk(ToShard::Parents { host, .. }) => Some(*host),
+            Self::Desk(ToShard::Blind { .. }) => None,
         }
     }
 }
@@ -120,6 +122,8 @@ pub struct Shard {
     runs: u64,
     told: u64,
     due: Vec<(Moment, u32)>,
+    /// We ourselves cannot see out: bad news says nothing about anybody else.
+    blind: bool,
 }
 
 impl Shard {
@@ -138,6 +142,7 @@ impl Shard {
             runs: 0,
             told: 0,
             due: Vec::new(),
+            blind: false,
         }
     }
 
@@ -287,7 +292,9 @@ impl Shard {
 
     /// Takes in one input.
     pub fn handle(&mut self, now: Moment, input: Input, effects: &mut Vec<Effect>) {
-        let checkable = input.checkable();
+        let Some(checkable) = input.checkable() else {
+            return self.take_in(now, input, effects);
+        };
         let before = self.belief(checkable).map(fingerprint);
         self.take_in(now, input, effects);
         if before != self.belief(checkable).map(fingerprint) {
@@ -322,6 +329,12 @@ impl Shard {
             Input::Desk(ToShard::Parents { host, any_up, answer }) => {
                 self.parents(now, host, any_up, answer, effects);
             }
+            Input::Desk(ToShard::Rest { checkable, resting }) => {
+                if let Some(slot) = self.slot_mut(checkable) {
+                    slot.resting = resting;
+                }
+            }
+            Input::Desk(ToShard::Blind { blind }) => self.blind = blind,
         }
     }
 
@@ -334,6 +347,11 @@ impl Shard {
             && !period.is_open(now)
         {
             effects.push(Effect::Skipped(id, SkipReason::Period));
+            self.schedule_regular(local, now);
+            return;
+        }
+        if slot.resting {
+            effects.push(Effect::Skipped(id, SkipReason::Maintenance));
             self.schedule_regular(local, now);
             return;
         }
@@ -443,6 +461,12 @@ impl Shard {
         }
     }
 
+    /// Is bad news about it news at all? Not while we cannot see out, but for those that tell us so.
+    fn may_be_believed(&self, local: u32) -> bool {
+        let slot = self.slots.get(local as usize).and_then(Option::as_ref);
+        !self.blind || slot.is_some_and(|it| it.spec.canary)
+    }
+
     fn answered(&mut self, now: Moment, result: CheckResult, effects: &mut Vec<Effect>) {
         let local = self.local(result.checkable);
         let Some(slot) = self.slots.get_mut(local as usize).and_then(Option::as_mut) else {
@@ -456,7 +480,9 @@ impl Shard {
         self.ended(local);
         let started_at = awaited.started_at;
         let mut counted = !awaited.on_demand;
-        if let Verdict::Seen { status, cause } = result.verdict {
+        if let Verdict::Seen { status, cause } = result.verdict
+            && (status.is_fine() || self.may_be_believed(local))
+        {
             let (status, cause) = self.judged(local, now, status, cause, &result.measures);
             counted = self.counts(local, now, awaited, status);
             if counted {
@@ -723,6 +749,11 @@ impl Shard {
     fn tell(&mut self, message: FromShard, effects: &mut Vec<Effect>) {
         self.told += 1;
         effects.push(Effect::Tell(self.told, message));
+    }
+
+    fn slot_mut(&mut self, id: CheckableId) -> Option<&mut Slot> {
+        let local = self.local(id);
+        self.slots.get_mut(local as usize)?.as_mut()
     }
 
     fn slot(&self, id: CheckableId) -> Option<&Slot> {

@@ -39,6 +39,7 @@ fn service(check: Check) -> Spec {
         of_host: false,
         host: None,
         has_parents: false,
+        canary: false,
         check,
         phase: 7_000_000_000,
         definition: 1,

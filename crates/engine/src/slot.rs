@@ -13,6 +13,8 @@ pub struct Spec {
     pub host: Option<CheckableId>,
     /// For a host: does it have parents?
     pub has_parents: bool,
+    /// Does it tell whether we ourselves can see out? Then it is believed while we cannot.
+    pub canary: bool,
     /// How it is asked and judged; `None` for a host that is left to its services.
     pub check: Option<Arc<Check>>,
     /// A hash of whatever fixes its place in time: its name, or its host's for kinds that are
@@ -58,6 +60,8 @@ pub(crate) struct Slot {
     /// The run that waits was asked for out of turn.
     pub(crate) waits_on_demand: bool,
     pub(crate) wish: Wish,
+    /// A window without checks holds it.
+    pub(crate) resting: bool,
     /// For hosts: runs under way at it and its services.
     pub(crate) in_flight: u16,
     /// For hosts: no parents, or one of them is up.
@@ -84,6 +88,7 @@ impl Slot {
             waiting_since: None,
             waits_on_demand: false,
             wish: Wish::None,
+            resting: false,
             in_flight: 0,
             parents_up: true,
             question_at: None,
@@ -108,6 +113,9 @@ impl Slot {
     /// Fresh, stale, or not looked at yet.
     pub(crate) fn standing(&self, now: Moment) -> Standing {
         let Some(check) = &self.spec.check else { return Standing::Fresh };
+        if self.resting {
+            return Standing::Fresh;
+        }
         let limit = check.every * Standing::INTERVALS_MAX + check.timeout;
         let asked = match &check.period {
             // Nobody is late while nobody may ask: count from the opening.

@@ -128,6 +128,8 @@ codes! {
     Panic = "panic", Ours;
     /// Our process stood still while the look was under way.
     Stall = "stall", Ours;
+    /// Our own way out is cut.
+    Uplink = "uplink", Ours;
     /// The answer of the look itself never came back to the engine.
     Lost = "lost", Ours;
     /// Any other fault of our own.

@@ -235,3 +235,41 @@ impl fmt::Debug for Kind {
         f.debug_tuple("Kind").field(&self.spec.name).finish()
     }
 }
+
+/// What a way to deliver says about itself. The channels live in `notify`, one file each.
+#[derive(Debug)]
+pub struct ChannelSpec {
+    /// The word after `type:`; also the name of its file.
+    pub name: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Paragraphs for the manual.
+    pub manual: &'static str,
+    /// In the order of the manual.
+    pub params: &'static [ParamSpec],
+    /// Which address of a person it needs (`email`, `phone`); `None`: it is one place for all.
+    pub personal: Option<&'static str>,
+    /// Do people read it? Then several problems come in one message unless `group: off` is written.
+    pub for_people: bool,
+    /// Is it told that a problem is over, unless `resolve:` says otherwise?
+    pub resolve: bool,
+    /// How often it must be repeated, in seconds, for places that forget what is not; 0: never.
+    pub refresh_secs: u32,
+    /// A channel as it could stand in a file, in YAML flow style.
+    pub example: &'static str,
+}
+
+/// A kind of channel as `config` knows it.
+#[derive(Clone, Copy)]
+pub struct ChannelKind {
+    /// Its description.
+    pub spec: &'static ChannelSpec,
+    /// Finds the mistakes that the forms cannot express.
+    pub vet: fn(&Params) -> Vec<ParamFault>,
+}
+
+impl fmt::Debug for ChannelKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ChannelKind").field(&self.spec.name).finish()
+    }
+}

@@ -3,28 +3,58 @@
 //! Read this crate first: every other crate is a verb over these types. A type lives here once two
 //! crates below `server` need it, and no sooner.
 
+mod alert;
 mod belief;
+mod case;
 mod cause;
 mod check;
+mod command;
+mod duty;
 mod hash;
+mod hours;
 mod kind;
 mod message;
 mod plan;
+mod problem;
+mod recipe;
 mod result;
 mod secret;
 mod status;
 mod threshold;
 mod time;
 
+pub use alert::{
+    Alert, AlertKey, AlertKind, AlertState, Content, Delivery, Member, WithdrawReason,
+};
 pub use belief::{Belief, Look, Standing, ThresholdMemory, Transition};
+pub use case::{
+    Call, CallId, CallState, Candidate, Condition, DismissReason, Evidence, Message, MessageKind,
+    Proposal, ProposalId, ProposalState, SlaClock, Wait,
+};
 pub use cause::{CAUSE_TEXT_BYTES_MAX, Cause, CauseCode, Owner};
 pub use check::{Check, Flapping, Profile};
+pub use command::{
+    Command, Decision, DecisionId, Event, EventId, EventKind, GatePassed, NoteId, Occurrence,
+    OccurrenceKey, Override, PlannedWindow, Refusal, Reply, Request, Row, Silence, Token,
+    TokenScope, VerdictOfDesk, WindowReport,
+};
+pub use duty::{
+    Channel, Contract, Customer, Duty, Heartbeat, HelpLevel, MatchOp, Matcher, NightGate, Oncall,
+    Pauses, Person, Policy, Rate, RuleAt, Scope, Site, SlaStart, Step, Subject, Target, Team, Times,
+    Uplink, WaitSet, Window, WindowEffect,
+};
 pub use hash::stable_hash;
+pub use hours::{Hours, Span};
 pub use kind::{
-    Form, Kind, KindId, KindSpec, MeasureSpec, ParamFault, ParamSpec, Params, Unit, Value,
+    ChannelKind, ChannelSpec, Form, Kind, KindId, KindSpec, MeasureSpec, ParamFault, ParamSpec, Params, Unit, Value,
 };
 pub use message::{FromShard, Position, ToShard};
 pub use plan::{Asked, CheckableRef, EngineSettings, Host, Labels, Plan, Service};
+pub use problem::{
+    About, Acknowledgement, Actor, Ending, Gate, Ladder, Passage, Problem, ProblemId, Route,
+    Severity, Told,
+};
+pub use recipe::{Begin, LocalTime, Recurrence, Rotation, RotationLayer, Shift, Turn, WeekHours};
 pub use result::{CheckResult, Measure, Reading, RunId, SkipReason};
 pub use secret::Secret;
 pub use status::{StateType, Status, Verdict};

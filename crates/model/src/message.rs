@@ -50,6 +50,18 @@ pub enum ToShard {
         /// Does it answer [`FromShard::AreParentsUp`], rather than report a change?
         answer: bool,
     },
+    /// A window without checks holds it: do not look, or look again.
+    Rest {
+        /// Whom.
+        checkable: CheckableId,
+        /// Not look?
+        resting: bool,
+    },
+    /// We ourselves cannot see out, or can again: bad news is none meanwhile. To every shard.
+    Blind {
+        /// Can we not?
+        blind: bool,
+    },
     /// Look at once. An attempt is counted only if the last one is a retry interval old.
     CheckNow {
         /// At what.

@@ -5,7 +5,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use crate::{Check, Params};
+use crate::{Check, Duty, Params};
 
 /// Labels as text pairs, sorted by name.
 pub type Labels = Arc<[(Arc<str>, Arc<str>)]>;
@@ -53,6 +53,12 @@ pub struct Host {
     pub labels: Labels,
     /// How it is judged; `None` for `alive: none`.
     pub alive: Option<Asked>,
+    /// Where it stands: a place in [`Duty::sites`].
+    pub site: Option<u32>,
+    /// A place in [`Duty::policies`].
+    pub policy: Option<u32>,
+    /// A place in [`Duty::contracts`].
+    pub contract: Option<u32>,
 }
 
 /// A service of the plan.
@@ -68,6 +74,10 @@ pub struct Service {
     pub labels: Labels,
     /// How it is asked.
     pub asked: Asked,
+    /// A place in [`Duty::policies`].
+    pub policy: Option<u32>,
+    /// A place in [`Duty::contracts`].
+    pub contract: Option<u32>,
 }
 
 /// A validated configuration.
@@ -79,6 +89,8 @@ pub struct Plan {
     pub hosts: Vec<Host>,
     /// Sorted by customer, host and name.
     pub services: Vec<Service>,
+    /// Who is told, when and how.
+    pub duty: Arc<Duty>,
 }
 
 /// One host or service of a plan.

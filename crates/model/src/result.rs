@@ -62,11 +62,14 @@ pub enum SkipReason {
     Stall,
     /// It is outside its check period.
     Period,
+    /// A window without checks holds it.
+    Maintenance,
 }
 
 impl SkipReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::Overrun, Self::Limit, Self::Stall, Self::Period];
+    pub const ALL: [Self; 5] =
+        [Self::Overrun, Self::Limit, Self::Stall, Self::Period, Self::Maintenance];
 
     /// The word for metrics.
     #[must_use]
@@ -76,6 +79,7 @@ impl SkipReason {
             Self::Limit => "limit",
             Self::Stall => "stall",
             Self::Period => "period",
+            Self::Maintenance => "maintenance",
         }
     }
 }

@@ -2,14 +2,17 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Cause;
 
 /// Status of a service (as one look or one belief has it) or of a host (as a belief has it).
 ///
 /// One type for both, because a transition, a row and a log line treat them alike. The numbers are
 /// those of Nagios for services; hosts follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Status {
     /// The service is fine.
     Ok = 0,

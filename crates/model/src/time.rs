@@ -6,6 +6,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 /// Minutes of a week, the unit of [`SpanOfWeek`].
@@ -15,7 +17,10 @@ const MINUTES_PER_WEEK: u32 = 7 * 24 * 60;
 const SEARCH_DAYS_MAX: i64 = 14;
 
 /// Nanoseconds since 1970-01-01 UTC on the engine's own, never stepping clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct Moment(u64);
 
 impl Moment {
@@ -126,7 +131,7 @@ impl TimeZone {
 }
 
 /// Part of a week in local minutes since Monday 00:00; `end` is excluded and larger than `start`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SpanOfWeek {
     /// First minute inside.
     pub start: u32,

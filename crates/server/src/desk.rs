@@ -7,7 +7,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use engine::Desk;
+use engine::Reach;
 use model::{CheckableId, FromShard, Position, ToShard};
 
 use crate::shard::Door;
@@ -40,7 +40,7 @@ pub(crate) enum ToDesk {
 /// Starts the desk; `doors` lead to the shards.
 pub(crate) fn start(doors: Vec<Door>, inbox: Receiver<ToDesk>) -> std::io::Result<JoinHandle<()>> {
     let run = move || {
-        let mut desk = Desk::new(true);
+        let mut desk = Reach::new(true);
         let mut orders = Vec::new();
         let mut heard = BTreeMap::new();
         let mut post = Post { doors, unsent: VecDeque::new(), owed: Vec::new() };
@@ -119,7 +119,9 @@ impl Post {
 fn checkable_of(order: ToShard) -> CheckableId {
     match order {
         ToShard::Parents { host, .. } => host,
-        ToShard::CheckNow { checkable } => checkable,
+        ToShard::CheckNow { checkable } | ToShard::Rest { checkable, .. } => checkable,
+        // To all shards; the desk sends it to each by name.
+        ToShard::Blind { .. } => CheckableId(0),
     }
 }
 

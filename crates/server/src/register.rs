@@ -103,6 +103,9 @@ mod tests {
             parents: Vec::new(),
             labels: Arc::new([]),
             alive: None,
+            site: None,
+            policy: None,
+            contract: None,
         };
         let engine = EngineSettings {
             listen: ([127, 0, 0, 1], 0).into(),
@@ -113,7 +116,7 @@ mod tests {
             record_results: false,
             revision: 0,
         };
-        Plan { engine, hosts: hosts.iter().map(host).collect(), services: Vec::new() }
+        Plan { engine, hosts: hosts.iter().map(host).collect(), services: Vec::new(), duty: Arc::default() }
     }
 
     #[test]

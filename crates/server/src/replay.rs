@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use engine::{Desk, Effect, Input, Limits, Shard};
+use engine::{Effect, Input, Limits, Reach, Shard};
 use jiff::Timestamp;
 use model::{
     Cause, CauseCode, CheckableId, FromShard, Moment, Plan, StateType, Status, Transition, Verdict,
@@ -100,7 +100,7 @@ pub fn replay(
 /// The engine with nobody to ask.
 struct Stage {
     shard: Shard,
-    desk: Desk,
+    desk: Reach,
     ids: HashMap<Arc<str>, CheckableId>,
     names: Vec<Arc<str>>,
     now: Moment,
@@ -111,7 +111,7 @@ impl Stage {
     fn new(plan: &Plan) -> Self {
         let limits = Limits { in_flight_max: 1, in_flight_per_host_max: 1 };
         let mut shard = Shard::new(0, 1, limits, Moment::ZERO);
-        let mut desk = Desk::new(false);
+        let mut desk = Reach::new(false);
         let laid = Register::new(1).lay(plan);
         let pieces = take_apart(plan, &laid, &console::Board::default(), Moment::ZERO);
         let mut ids = HashMap::new();

@@ -254,7 +254,7 @@ mod tests {
         let listener = TcpListener::bind(engine.listen).unwrap();
         let hangup = signal(SignalKind::hangup()).unwrap();
         let life = Life { main_file: data.join("config.yaml"), parts, writer, listener, hangup };
-        (life, Plan { engine, hosts: Vec::new(), services: Vec::new() })
+        (life, Plan { engine, hosts: Vec::new(), services: Vec::new(), duty: Arc::default() })
     }
 
     /// What becomes of an engine after `blow`.
@@ -301,6 +301,7 @@ mod tests {
                 of_host: false,
                 host: None,
                 has_parents: false,
+                canary: false,
                 check: None,
                 phase: 0,
                 definition: 0,
@@ -336,6 +337,7 @@ mod tests {
                 of_host: true,
                 host: None,
                 has_parents: false,
+                canary: false,
                 check: None,
                 phase: 0,
                 definition: 0,

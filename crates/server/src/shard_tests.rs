@@ -66,7 +66,7 @@ fn spec(definition: u64) -> Spec {
         period: None,
     };
     let check = Some(Arc::new(check));
-    Spec { of_host: false, host: None, has_parents: false, check, phase: 0, definition }
+    Spec { of_host: false, host: None, has_parents: false, canary: false, check, phase: 0, definition }
 }
 
 fn board() -> Board {

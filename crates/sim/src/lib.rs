@@ -2,7 +2,7 @@
 //!
 //! [`run`] lives through one world: targets that fail, a network that loses, delays and doubles
 //! answers, blind spells, stalls, crashes, restarts, reloads and a wall clock that jumps. It drives
-//! the very [`engine::Shard`]s and [`engine::Desk`] that run in production, and after every event
+//! the very [`engine::Shard`]s and [`engine::Reach`] that run in production, and after every event
 //! a [`judge`] holds them against what must be. Same seed, same world, same decisions: a failing
 //! seed is a bug report.
 //!

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use engine::{Desk, Limits, Shard, Spec};
+use engine::{Limits, Reach, Shard, Spec};
 use model::{Belief, Check, CheckableId, Flapping, Moment, Rule, ToShard};
 
 use crate::{
@@ -25,7 +25,7 @@ pub struct Process {
     /// The shards, by number.
     pub shards: Vec<Shard>,
     /// The desk.
-    pub desk: Desk,
+    pub desk: Reach,
     /// Ids by place in the census.
     ids: BTreeMap<usize, CheckableId>,
     /// The first place of each shard that was never used.
@@ -52,7 +52,7 @@ impl Process {
         Self {
             boot,
             shards: (0..shards).map(|number| Shard::new(number, shards, given, now)).collect(),
-            desk: Desk::new(true),
+            desk: Reach::new(true),
             ids: BTreeMap::new(),
             next_local: vec![0; shards as usize],
             free: vec![Vec::new(); shards as usize],
@@ -185,6 +185,7 @@ impl Process {
             of_host: item.of_host,
             host: host.filter(|_| planted != Some(Planted::HostIgnored)),
             has_parents: !item.parents.is_empty(),
+            canary: false,
             check: item.check.as_ref().map(|it| self.check(it)),
             phase: match planted {
                 Some(Planted::PhaseLostOnReload) => item.phase ^ (self.reloads << 32),

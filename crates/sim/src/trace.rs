@@ -62,6 +62,10 @@ impl Trace {
                 self.mix(u64::from(host.0) << 2 | u64::from(any_up) << 1 | u64::from(answer));
             }
             ToShard::CheckNow { checkable } => self.mix(u64::from(checkable.0)),
+            ToShard::Rest { checkable, resting } => {
+                self.mix(u64::from(checkable.0) << 1 | u64::from(resting));
+            }
+            ToShard::Blind { blind } => self.mix(u64::from(blind)),
         }
     }
 

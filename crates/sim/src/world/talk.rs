@@ -72,7 +72,8 @@ impl World {
 
     pub(super) fn order(&mut self, order: ToShard) {
         let id = match order {
-            ToShard::CheckNow { checkable } => checkable,
+            ToShard::CheckNow { checkable } | ToShard::Rest { checkable, .. } => checkable,
+            ToShard::Blind { .. } => return,
             ToShard::Parents { host, .. } => host,
         };
         let now = self.moment(self.now);

@@ -1,6 +1,6 @@
-//! What goes across hosts: who is behind whom.
+//! Who is behind whom, across all shards.
 //!
-//! The desk hears from all shards and answers in messages; it never looks into one. So far it
+//! Hears from all shards and answers in messages; it never looks into one. It
 //! knows the parents of hosts. A child's first bad answer makes it have the parents looked at,
 //! and every change of a parent is passed on to the children.
 
@@ -24,9 +24,9 @@ struct Question {
     unheard: BTreeSet<CheckableId>,
 }
 
-/// The owner of everything that concerns more than one host.
+/// The owner of what is known about parents and children.
 #[derive(Debug)]
-pub struct Desk {
+pub struct Reach {
     relatives: BTreeMap<CheckableId, Relative>,
     /// Hosts that are not up, whether they have relatives or not: they may get some.
     down: BTreeSet<CheckableId>,
@@ -35,8 +35,8 @@ pub struct Desk {
     live: bool,
 }
 
-impl Desk {
-    /// A desk without hosts. `live`: looks can be asked for.
+impl Reach {
+    /// Without hosts. `live`: looks can be asked for.
     #[must_use]
     pub fn new(live: bool) -> Self {
         Self { relatives: BTreeMap::new(), down: BTreeSet::new(), questions: BTreeMap::new(), live }
@@ -161,15 +161,15 @@ mod tests {
         ToShard::Parents { host: CHILD, any_up, answer }
     }
 
-    fn desk(live: bool) -> Desk {
-        let mut desk = Desk::new(live);
+    fn desk(live: bool) -> Reach {
+        let mut desk = Reach::new(live);
         let mut orders = Vec::new();
         desk.arrange(&[(CHILD, vec![LEFT, RIGHT])], &mut orders);
         assert_eq!(orders, [word(true, false)]);
         desk
     }
 
-    fn tell(desk: &mut Desk, message: &FromShard) -> Vec<ToShard> {
+    fn tell(desk: &mut Reach, message: &FromShard) -> Vec<ToShard> {
         let mut orders = Vec::new();
         desk.handle(message, &mut orders);
         orders
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_question_that_is_faster_than_the_word_about_its_asker_waits_for_it() {
-        let mut desk = Desk::new(true);
+        let mut desk = Reach::new(true);
         let asked = FromShard::AreParentsUp { host: CHILD, at: Moment::from_secs(10) };
         assert_eq!(tell(&mut desk, &asked), []);
         let mut orders = Vec::new();
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_host_that_is_down_already_is_known_to_be_when_it_becomes_a_parent() {
-        let mut desk = Desk::new(true);
+        let mut desk = Reach::new(true);
         let mut orders = Vec::new();
         desk.restore(LEFT, false, &mut orders);
         desk.restore(RIGHT, false, &mut orders);
