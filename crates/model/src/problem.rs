@@ -167,8 +167,8 @@ pub struct Told {
     pub last: AlertKey,
     /// How many were owed to it: the next one's ordinal.
     pub ordinal: u32,
-    /// The status that was last owed to it.
-    pub status: Status,
+    /// The status that was last owed to it; `None` once that was withdrawn.
+    pub status: Option<Status>,
     /// Has a trigger reached it, or may it have?
     pub reached: bool,
     /// Has its resolve been owed?
@@ -178,7 +178,7 @@ pub struct Told {
 /// How far the ladder of a problem has got.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ladder {
-    /// When it began; steps count from here.
+    /// When the last step was taken, or when the ladder began: the next one counts from here.
     pub began_at: Moment,
     /// Place of the next step in the policy.
     pub next_step: u32,

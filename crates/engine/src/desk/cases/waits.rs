@@ -1,0 +1,207 @@
+//! What happens to a call by itself: its causes come and go, and what it waits for happens.
+
+use model::{
+    About, Call, CallId, CallState, Ending, EventKind, Moment, Problem, ProblemId, Wait,
+};
+
+use super::{
+    CALL_PROBLEMS_MAX, CaseNews, Cases, World, clocks::Terms, index::condition, words,
+};
+use crate::desk::pen::{Pen, Rules};
+
+impl Cases {
+    /// A problem has ended: its proposal is withdrawn unless somebody has touched it, and its call
+    /// may be closed once no other problem of it is open.
+    ///
+    /// One that ended because another problem explains it is still bad; its call waits until what
+    /// it is about is fine ([`Cases::belief_changed`]).
+    pub(crate) fn problem_ended(&mut self, problem: &Problem, world: &dyn World, pen: &mut Pen) {
+        if let Some(id) = self.index.proposals.get(&problem.about).copied() {
+            self.cause_is_gone(id, problem, pen);
+        }
+        if problem.ending == Some(Ending::Explained) {
+            return;
+        }
+        let Some(id) = self.index.call_of(problem.id) else { return };
+        let Some(call) = self.calls.get(&id) else { return };
+        if all_over(call, Some(problem.id), world) {
+            self.make_ready(id, "all its problems are over", pen);
+        }
+    }
+
+    /// A host or service is believed fine, or not fine any more, since `at`.
+    ///
+    /// To be called after whatever else the same news caused.
+    pub(crate) fn belief_changed(
+        &mut self,
+        name: &str,
+        fine: bool,
+        at: Moment,
+        world: &dyn World,
+        pen: &mut Pen,
+    ) {
+        for id in self.index.waiting_for(name) {
+            if fine {
+                self.begins_to_hold(id, at, pen);
+            } else {
+                self.does_not_hold(id, world, pen);
+            }
+        }
+        if !fine {
+            return;
+        }
+        let Some(id) = self.index.call_about(&About::Checkable(name.into())) else { return };
+        let Some(call) = self.calls.get(&id) else { return };
+        if !call.problems.is_empty() && all_over(call, None, world) {
+            self.make_ready(id, "what it is about is fine and all its problems are over", pen);
+        }
+    }
+
+    fn begins_to_hold(&mut self, id: CallId, at: Moment, pen: &mut Pen) {
+        let since = self.calls.get(&id).and_then(condition).map(|it| it.fine_since);
+        if since == Some(None) {
+            self.change_call(id, pen, |it| set_fine_since(it, Some(at)));
+        }
+    }
+
+    fn does_not_hold(&mut self, id: CallId, world: &dyn World, pen: &mut Pen) {
+        let Some(call) = self.calls.get(&id) else { return };
+        if condition(call).is_none_or(|it| it.fine_since.is_none()) {
+            return;
+        }
+        // Its problems may be over all the same; then it stays ready.
+        let over = !call.problems.is_empty() && all_over(call, None, world);
+        let taken_back = call.ready_to_close && !over;
+        self.change_call(id, pen, |it| {
+            set_fine_since(it, None);
+            it.ready_to_close &= !taken_back;
+        });
+        if taken_back {
+            let text = "what it waited for does not hold any more".to_owned();
+            self.call_event(id, EventKind::CallNotReady, "engine", text, pen);
+        }
+    }
+
+    /// A problem about what a call covers was believed again.
+    pub(super) fn attach(&mut self, id: CallId, problem: &Problem, pen: &mut Pen) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let known = call.problems.contains(&problem.id);
+        let ready = call.ready_to_close;
+        if known && !ready {
+            return self.worsen(id, problem, pen);
+        }
+        let now = pen.now;
+        self.change_call(id, pen, |call| {
+            if !known {
+                add_problem(call, problem.id);
+            }
+            call.severity = call.severity.max(problem.severity);
+            call.ready_to_close = false;
+            if holds(call, now) {
+                // It has to hold anew: it did not keep the cause away.
+                set_fine_since(call, None);
+            }
+        });
+        let kind = if ready { EventKind::CallNotReady } else { EventKind::ProposedAgain };
+        let text = format!("came up again: {}", super::proposals::title(problem));
+        self.call_event(id, kind, "engine", text, pen);
+    }
+
+    /// A problem of a call is worse than the call has it.
+    pub(super) fn worsen(&mut self, id: CallId, problem: &Problem, pen: &mut Pen) {
+        if self.calls.get(&id).is_none_or(|it| problem.severity <= it.severity) {
+            return;
+        }
+        self.change_call(id, pen, |it| it.severity = problem.severity);
+        let text = format!("now {}: {}", problem.severity.word(), super::proposals::title(problem));
+        self.call_event(id, EventKind::CallMessage, "engine", text, pen);
+    }
+
+    pub(super) fn make_ready(&mut self, id: CallId, why: &str, pen: &mut Pen) {
+        if self.calls.get(&id).is_none_or(|it| it.ready_to_close) {
+            return;
+        }
+        self.change_call(id, pen, |it| it.ready_to_close = true);
+        self.call_event(id, EventKind::CallReady, "engine", why.to_owned(), pen);
+        self.news.push(CaseNews::Ready(id));
+    }
+
+    /// What a call waits for has happened, or its time has come.
+    pub(super) fn wake_wait(&mut self, id: CallId, at: Moment, rules: &Rules, pen: &mut Pen) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let CallState::Suspended { wait, .. } = &call.state else { return };
+        let why = match wait {
+            Wait::Process { .. } => {
+                let why = format!("waited for {}, which holds", words::of_wait(wait));
+                return self.make_ready(id, &why, pen);
+            }
+            wait => format!("waited for {} until now", words::of_wait(wait)),
+        };
+        self.go_on(id, at, &why, rules, pen);
+    }
+
+    /// A suspended call goes on by itself from `at` on.
+    ///
+    /// If nobody had taken charge before, nobody has now: it is assigned again, or open, and the
+    /// clock for that goes on.
+    pub(super) fn go_on(
+        &mut self,
+        id: CallId,
+        at: Moment,
+        why: &str,
+        rules: &Rules,
+        pen: &mut Pen,
+    ) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let terms = Terms::of(call, rules);
+        let held = self.held.contains(&id);
+        self.change_call(id, pen, |call| {
+            let untaken = call.respond.as_ref().is_some_and(|it| it.met_at.is_none());
+            call.state = if untaken { CallState::Assigned } else { CallState::InProgress };
+            terms.settle(call, held, at);
+        });
+        self.schedule_clocks(id, rules);
+        self.call_event(id, EventKind::CallResumed, "engine", why.to_owned(), pen);
+        self.news.push(CaseNews::Resumed(id));
+    }
+}
+
+/// When a call is to be looked at because of what it waits for.
+pub(super) fn due(call: &Call) -> Option<Moment> {
+    let CallState::Suspended { wait, .. } = &call.state else { return None };
+    match wait {
+        // Ready already: there is nothing more to say.
+        Wait::Process { .. } if call.ready_to_close => None,
+        Wait::Process { until } => Some(until.fine_since?.after(until.fine_for)),
+        Wait::Customer { until } | Wait::Supplier { until, .. } => *until,
+    }
+}
+
+/// Is every problem of the call over? `ended` is, whatever the world still says.
+pub(super) fn all_over(call: &Call, ended: Option<ProblemId>, world: &dyn World) -> bool {
+    call.problems.iter().all(|it| Some(*it) == ended || !world.is_open(*it))
+}
+
+/// Adds a problem; a full list gives up the last one. That one is over: merging stops at half of
+/// the list, so it came up about the same as this one, of which only one is open at a time.
+pub(super) fn add_problem(call: &mut Call, problem: ProblemId) {
+    if call.problems.contains(&problem) {
+        return;
+    }
+    if call.problems.len() >= CALL_PROBLEMS_MAX {
+        call.problems.pop();
+    }
+    call.problems.push(problem);
+}
+
+fn holds(call: &Call, now: Moment) -> bool {
+    condition(call)
+        .and_then(|it| Some(it.fine_since?.after(it.fine_for)))
+        .is_some_and(|it| it <= now)
+}
+
+fn set_fine_since(call: &mut Call, since: Option<Moment>) {
+    if let CallState::Suspended { wait: Wait::Process { until }, .. } = &mut call.state {
+        until.fine_since = since;
+    }
+}

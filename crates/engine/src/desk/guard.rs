@@ -1,0 +1,149 @@
+//! Is it they or we? The guard against taking the loss of our own sight for an outage of everybody.
+//!
+//! Canaries stand for the world outside. While too few of them answer, bad news is held; once that
+//! is believed, shards are told that they are blind and one problem of our own is opened. A wave of
+//! new failures across customers is held for a while too, so that it is announced as a whole. The
+//! guard may delay, never swallow.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use model::{CheckableId, Moment, StateType, Uplink};
+
+/// How long one failure counts as new.
+const WAVE_SPAN: Duration = Duration::from_secs(60);
+/// A wave has at least so many hosts …
+const WAVE_HOSTS_MIN: usize = 20;
+/// … and at least so many percent of all …
+const WAVE_PERCENT: usize = 15;
+/// … at no fewer customers than this.
+const WAVE_CUSTOMERS_MIN: usize = 3;
+/// New failures that are remembered; a wave is one long before.
+const WAVE_MEMORY_MAX: usize = 4_096;
+/// How long bad news is held while a wave builds up.
+pub(crate) const WAVE_HOLD: Duration = Duration::from_secs(45);
+/// Nothing is held longer than this, whatever is unclear.
+pub(crate) const HOLD_MAX: Duration = Duration::from_secs(120);
+
+/// Can we see out?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// Yes.
+    #[default]
+    Good,
+    /// Too few canaries answer; not believed yet.
+    Suspect {
+        /// Nothing is held beyond this moment for that alone.
+        until: Moment,
+    },
+    /// No.
+    Blind,
+}
+
+/// What has come of a change of the canaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Nothing.
+    None,
+    /// We cannot see out.
+    WentBlind,
+    /// We can again.
+    SeesAgain,
+    /// It was nothing: what was held for it need not be.
+    Cleared,
+}
+
+/// What the guard knows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Guard {
+    canaries: BTreeMap<CheckableId, (bool, StateType)>,
+    needed: usize,
+    sight: Sight,
+    wave: VecDeque<(Moment, CheckableId, Arc<str>)>,
+}
+
+impl Guard {
+    /// Who the canaries are. What is known of those that stay stays.
+    pub(crate) fn configure(&mut self, uplink: &Uplink, ids: impl Iterator<Item = CheckableId>) {
+        let before = std::mem::take(&mut self.canaries);
+        self.canaries = ids
+            .map(|it| (it, before.get(&it).copied().unwrap_or((true, StateType::Hard))))
+            .collect();
+        self.needed = (uplink.needed as usize).min(self.canaries.len());
+    }
+
+    pub(crate) fn is_canary(&self, id: CheckableId) -> bool {
+        self.canaries.contains_key(&id)
+    }
+
+    pub(crate) fn is_blind(&self) -> bool {
+        self.sight == Sight::Blind
+    }
+
+    /// How many canaries answer, of how many.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        (self.canaries.values().filter(|it| it.0).count(), self.canaries.len())
+    }
+
+    /// A canary's belief changed.
+    pub(crate) fn canary(
+        &mut self,
+        now: Moment,
+        id: CheckableId,
+        fine: bool,
+        kind: StateType,
+    ) -> Turn {
+        let Some(known) = self.canaries.get_mut(&id) else { return Turn::None };
+        *known = (fine, kind);
+        let fine = self.canaries.values().filter(|it| it.0).count();
+        let not_believed_bad =
+            self.canaries.values().filter(|it| it.0 || it.1 == StateType::Soft).count();
+        match self.sight {
+            Sight::Blind if fine >= self.needed => {
+                self.sight = Sight::Good;
+                Turn::SeesAgain
+            }
+            Sight::Blind => Turn::None,
+            _ if not_believed_bad < self.needed => {
+                self.sight = Sight::Blind;
+                Turn::WentBlind
+            }
+            Sight::Good if fine < self.needed => {
+                self.sight = Sight::Suspect { until: now.after(HOLD_MAX) };
+                Turn::None
+            }
+            Sight::Suspect { .. } if fine >= self.needed => {
+                self.sight = Sight::Good;
+                Turn::Cleared
+            }
+            _ => Turn::None,
+        }
+    }
+
+    /// A host has begun to fail. Is it one of a wave?
+    pub(crate) fn failing(&mut self, now: Moment, id: CheckableId, customer: &Arc<str>) {
+        while self.wave.front().is_some_and(|it| now.since(it.0) > WAVE_SPAN)
+            || self.wave.len() >= WAVE_MEMORY_MAX
+        {
+            self.wave.pop_front();
+        }
+        self.wave.push_back((now, id, Arc::clone(customer)));
+    }
+
+    /// Until when bad news is held, if it is.
+    pub(crate) fn holds(&self, now: Moment, hosts: usize) -> Option<Moment> {
+        match self.sight {
+            Sight::Suspect { until } if now < until => return Some(until),
+            _ => {}
+        }
+        let recent = self.wave.iter().filter(|it| now.since(it.0) <= WAVE_SPAN);
+        if self.wave.len() < WAVE_HOSTS_MIN.max(hosts * WAVE_PERCENT / 100) {
+            return None;
+        }
+        let customers: std::collections::BTreeSet<_> = recent.map(|it| &it.2).collect();
+        (customers.len() >= WAVE_CUSTOMERS_MIN).then(|| now.after(WAVE_HOLD))
+    }
+}

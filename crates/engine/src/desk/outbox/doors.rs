@@ -1,0 +1,170 @@
+//! What a channel lets through: how many at a time, and how it is left alone while it is broken.
+//!
+//! A receiver that is down sees one probe at a time, ever more rarely, instead of everything that
+//! waits for it. Once it takes something again, all that failed before may go at once: a backlog
+//! drains as fast as the receiver takes it, and not as slowly as the longest wait of its alerts.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use model::{AlertKey, Moment};
+
+use super::backoff;
+
+/// Messages that are on their way by one channel at the same time.
+pub(crate) const SENDS_PER_CHANNEL_MAX: u32 = 8;
+
+/// So many failed tries in a row make a channel broken.
+const FAILURES_IN_ROW_MAX: u32 = 5;
+
+/// What stands in a channel's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    /// A message of its own.
+    Alert(AlertKey),
+    /// One that has failed, when the channel had been mended so often.
+    Retry(AlertKey, u32),
+    /// Whatever has gathered for a route.
+    Group(u32),
+}
+
+/// One channel, as the outbox sees it.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) name: Arc<str>,
+    /// Alerts that are owed by it.
+    pub(super) waiting: usize,
+    in_flight: u32,
+    failures_in_row: u32,
+    /// How often it has been mended.
+    mended: u32,
+    /// Nothing is sent before.
+    rest_until: Moment,
+    /// By when it may go, then by turn.
+    queue: BTreeMap<(Moment, u64), Item>,
+    /// Those of the queue that have failed, by `mended` at that time.
+    failed: BTreeSet<(u32, Moment, u64)>,
+}
+
+impl Door {
+    pub(super) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            waiting: 0,
+            in_flight: 0,
+            failures_in_row: 0,
+            mended: 0,
+            rest_until: Moment::ZERO,
+            queue: BTreeMap::new(),
+            failed: BTreeSet::new(),
+        }
+    }
+
+    /// Stands in line from `at` on.
+    pub(super) fn put(&mut self, at: Moment, turn: u64, item: Item) {
+        self.queue.insert((at, turn), item);
+    }
+
+    /// Has failed, and stands in line again from `at` on, or from when the channel is mended. The
+    /// answer is to be given back to [`Self::take_out`].
+    pub(super) fn put_back(&mut self, at: Moment, turn: u64, key: AlertKey) -> u32 {
+        self.put(at, turn, Item::Retry(key, self.mended));
+        self.failed.insert((self.mended, at, turn));
+        self.mended
+    }
+
+    /// Leaves the queue without being sent.
+    pub(super) fn take_out(&mut self, at: Moment, turn: u64, failed_in: Option<u32>) {
+        self.queue.remove(&(at, turn));
+        if let Some(mended) = failed_in {
+            self.failed.remove(&(mended, at, turn));
+        }
+    }
+
+    /// The next one that may go now; it has left the queue.
+    pub(super) fn pick(&mut self, now: Moment) -> Option<Item> {
+        if self.is_full() || now < self.rest_until {
+            return None;
+        }
+        let &(at, turn) = self.queue.first_key_value()?.0;
+        if at <= now {
+            let item = self.queue.remove(&(at, turn));
+            if let Some(Item::Retry(_, failed_in)) = item {
+                self.failed.remove(&(failed_in, at, turn));
+            }
+            return item;
+        }
+        let (mended, at, turn) = self.first_released()?;
+        self.failed.remove(&(mended, at, turn));
+        self.queue.remove(&(at, turn))
+    }
+
+    /// The first one that failed before the channel was mended.
+    fn first_released(&self) -> Option<(u32, Moment, u64)> {
+        let first = *self.failed.first()?;
+        (first.0 < self.mended && !self.is_broken()).then_some(first)
+    }
+
+    /// Something is on its way.
+    pub(super) fn sent(&mut self) {
+        self.in_flight += 1;
+    }
+
+    /// The receiver has taken something.
+    pub(super) fn taken(&mut self) {
+        self.came_back();
+        if self.is_broken() {
+            self.mended += 1;
+        }
+        self.failures_in_row = 0;
+        self.rest_until = Moment::ZERO;
+    }
+
+    /// A try has failed; the receiver wants to be left alone for so long.
+    pub(super) fn failed(&mut self, now: Moment, rest: Option<Duration>) {
+        self.came_back();
+        self.failures_in_row = self.failures_in_row.saturating_add(1);
+        if self.is_broken() {
+            let probes = self.failures_in_row - FAILURES_IN_ROW_MAX + 1;
+            self.rest(now.after(backoff::probe_wait(&self.name, probes)));
+        }
+        if let Some(rest) = rest {
+            self.rest(now.after(rest));
+        }
+    }
+
+    /// The receiver has answered that it will never take this one: that says nothing of others.
+    pub(super) fn refused(&mut self) {
+        self.came_back();
+    }
+
+    /// When the next one may go; the past means now.
+    pub(super) fn next_at(&self) -> Option<Moment> {
+        if self.is_full() {
+            return None;
+        }
+        let first = self.queue.first_key_value()?.0.0;
+        let at = if self.first_released().is_some() { Moment::ZERO } else { first };
+        Some(at.max(self.rest_until))
+    }
+
+    fn rest(&mut self, until: Moment) {
+        self.rest_until = self.rest_until.max(until);
+    }
+
+    fn came_back(&mut self) {
+        debug_assert!(self.in_flight > 0, "what comes back has been sent");
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    fn is_broken(&self) -> bool {
+        self.failures_in_row >= FAILURES_IN_ROW_MAX
+    }
+
+    fn is_full(&self) -> bool {
+        self.in_flight >= if self.is_broken() { 1 } else { SENDS_PER_CHANNEL_MAX }
+    }
+}

@@ -1,0 +1,681 @@
+//! What the desk does by itself: timers, windows, deliveries, signs of life, figures.
+
+use std::{sync::Arc, time::Duration};
+
+use model::{
+    About, Alert, AlertKey, AlertKind, AlertState, CallId, CheckableId, Content, Delivery,
+    EventKind, Moment, Occurrence, Problem, ProblemId, Reply, Route, Row, Severity, Status, ToShard, Told,
+    WindowEffect, WindowReport,
+};
+
+use super::{
+    ANSWERS_MAX, Desk, Effect, PROBLEMS_ENDED_MAX,
+    cases::{CaseNews, Promise, World},
+    ladder::{NO_STEP, PARKED},
+    outbox::Settled,
+    pen::{Note, Rules},
+    subjects::Directory,
+    timers::Timer,
+    who::{EVERYBODY, place_of_person},
+    windows::{Running, effect_span},
+};
+
+/// Timers taken up in one turn; the rest is due in the next.
+const TIMERS_PER_TURN_MAX: usize = 10_000;
+/// Which address a customer's contact needs.
+const MAIL: &str = "email";
+
+/// What proposals and calls may look up.
+pub(crate) struct Sight<'a> {
+    pub(crate) directory: &'a Directory,
+    pub(crate) problems: &'a std::collections::BTreeMap<ProblemId, Problem>,
+    pub(crate) rules: &'a Rules,
+}
+
+impl World for Sight<'_> {
+    fn is_open(&self, problem: ProblemId) -> bool {
+        self.problems.contains_key(&problem)
+    }
+
+    fn is_fine(&self, name: &str) -> Option<bool> {
+        self.directory.by_name(name).map(|it| it.status.is_fine())
+    }
+
+    fn contract_of(&self, about: &About, customer: &str) -> Option<u32> {
+        if let About::Checkable(name) = about
+            && let Some(contract) = self.directory.by_name(name).and_then(|it| it.subject.contract)
+        {
+            return Some(contract);
+        }
+        let customers = &self.rules.duty.customers;
+        let at = customers.binary_search_by(|it| (*it.name).cmp(customer)).ok()?;
+        customers[at].contract
+    }
+}
+
+impl Desk {
+    /// Everything that is due by now.
+    pub(crate) fn keep_up(&mut self) {
+        let now = self.pen.now;
+        if self.windows.next().is_some_and(|it| it <= now) {
+            self.turn_windows();
+        }
+        for _ in 0..TIMERS_PER_TURN_MAX {
+            let Some((_, timer)) = self.timers.pop(now) else { break };
+            match timer {
+                Timer::Problem(id) => self.look_after(id),
+                Timer::Unsettled(id) => self.settle(id),
+                Timer::Silence(id) => self.silence_turned(id),
+                Timer::Windows => self.turn_windows(),
+                Timer::Guard => {}
+                Timer::Heartbeat => self.sign_of_life(),
+            }
+        }
+        // A problem that has just opened is looked after in the same transaction.
+        if self.cases.next_wake().is_some_and(|it| it <= now) {
+            self.cases.wake(&self.rules, &mut self.pen);
+        }
+        for news in self.cases.news() {
+            self.tell_of_call(&news);
+        }
+        self.hand_out();
+    }
+
+    /// Rules or people are others than before.
+    pub(crate) fn rules_changed(&mut self, old: &Rules) {
+        let duty = Arc::clone(&self.rules.duty);
+        self.hosts = self.directory.iter().filter(|it| it.1.subject.of_host).count();
+        let canaries = duty.uplink.canaries.iter().filter_map(|it| self.directory.id_of(it));
+        self.guard.configure(&duty.uplink, canaries);
+        self.windows.configure(&self.rules);
+        self.cases.rules_changed(old, &self.rules, &mut self.pen);
+        for settled in self.outbox.channels_changed(&self.rules, &mut self.pen) {
+            self.settled(settled);
+        }
+        self.turn_windows();
+        let ids: Vec<_> = self.problems.keys().copied().collect();
+        for id in ids {
+            if old.duty != self.rules.duty {
+                self.renew_policy(id);
+            }
+            self.attend(id);
+        }
+        self.heartbeat_at = duty.heartbeat.as_ref().map(|_| self.pen.now);
+        if let Some(at) = self.heartbeat_at {
+            self.set_timer(at, Timer::Heartbeat);
+        }
+    }
+
+    /// An open problem follows the policy that its checkable has now.
+    fn renew_policy(&mut self, id: ProblemId) {
+        let Some(problem) = self.problems.get_mut(&id) else { return };
+        let About::Checkable(name) = &problem.about else { return };
+        let Some(it) = self.directory.by_name(name) else { return };
+        let policy = it.subject.policy.and_then(|it| self.rules.duty.policies.get(it as usize));
+        let policy = policy.map(|it| Arc::clone(&it.name));
+        if policy != problem.policy {
+            problem.policy = policy;
+            problem.ladder.due_at = Some(self.pen.now);
+            self.touched.insert(id);
+        }
+    }
+
+    /// After a restart: which problem is about whom.
+    pub(crate) fn link_problems(&mut self) {
+        let mut links = Vec::new();
+        for problem in self.problems.values() {
+            match &problem.about {
+                About::Checkable(name) => links.push((problem.id, Arc::clone(name), true)),
+                About::Own(name) => {
+                    self.own.insert(Arc::clone(name), problem.id);
+                }
+                About::Site(name) => {
+                    let duty = &self.rules.duty;
+                    let of = |it: &model::Site| {
+                        let customer = duty.customers.get(it.customer as usize);
+                        customer.map(|customer| format!("{}/{}", customer.name, it.name))
+                    };
+                    let at = duty.sites.iter().position(|it| of(it).as_deref() == Some(name));
+                    if let Some(tally) = at.and_then(|at| self.directory.sites.get_mut(at)) {
+                        tally.problem = Some(problem.id);
+                    }
+                }
+            }
+            let symptoms = problem.symptoms.keys();
+            links.extend(symptoms.map(|it| (problem.id, Arc::clone(it), false)));
+        }
+        let mut orphans = Vec::new();
+        for (problem, name, its_own) in links {
+            let id = self.directory.id_of(&name);
+            match (id.and_then(|it| self.directory.get_mut(it)), its_own) {
+                (Some(it), true) => it.problem = Some(problem),
+                (Some(it), false) => it.symptom_of = Some(problem),
+                (None, true) => orphans.push(problem),
+                (None, false) => {}
+            }
+        }
+        for id in orphans {
+            self.end(id, model::Ending::Removed);
+        }
+    }
+
+    pub(crate) fn restore_problem(&mut self, problem: Problem) {
+        if problem.is_open() {
+            self.problems.insert(problem.id, problem);
+        } else {
+            self.remember_ended(problem);
+        }
+    }
+
+    pub(crate) fn remember_ended(&mut self, problem: Problem) {
+        self.ended_line.push_back(problem.id);
+        self.ended.insert(problem.id, problem);
+        if self.ended_line.len() > PROBLEMS_ENDED_MAX
+            && let Some(oldest) = self.ended_line.pop_front()
+        {
+            self.ended.remove(&oldest);
+        }
+    }
+
+    pub(crate) fn remember_answer(&mut self, key: Arc<str>, reply: Reply) {
+        if self.answers.insert(Arc::clone(&key), reply).is_none() {
+            self.answers_line.push_back(key);
+        }
+        if self.answers_line.len() > ANSWERS_MAX
+            && let Some(oldest) = self.answers_line.pop_front()
+        {
+            self.answers.remove(&oldest);
+        }
+    }
+
+    // Windows.
+
+    /// Looks at which windows run now.
+    pub(crate) fn turn_windows(&mut self) {
+        let turned = self.windows.turn(self.pen.now);
+        for (running, before) in turned.reminders {
+            self.remind_of_window(&running, before);
+        }
+        for it in &turned.begun {
+            self.window_began(it);
+        }
+        for it in &turned.ended {
+            self.window_ended(it);
+        }
+        if let Some(at) = self.windows.next() {
+            self.set_timer(at, Timer::Windows);
+        }
+    }
+
+    fn window_began(&mut self, it: &Running) {
+        let Some((_, mut occurrence)) = self.windows.find(&it.key) else { return };
+        if !occurrence.begun {
+            occurrence.begun = true;
+            self.put_occurrence(occurrence);
+            self.window_event(EventKind::WindowBegan, it, "engine", String::new());
+        }
+        if it.window.effect == WindowEffect::NoChecks {
+            self.rest(it, true);
+        }
+    }
+
+    fn window_ended(&mut self, it: &Running) {
+        if let Some((_, mut occurrence)) = self.windows.find(&it.key)
+            && occurrence.report.is_none()
+        {
+            let report = self.report_of(it);
+            let text = format!(
+                "{} members, {} still bad, {} recovered, {} mended",
+                report.members,
+                report.still_bad.len(),
+                report.recovered.len(),
+                report.mended.len()
+            );
+            occurrence.report = Some(report);
+            self.put_occurrence(occurrence);
+            self.window_event(EventKind::WindowEnded, it, "engine", text);
+        }
+        if it.window.effect == WindowEffect::NoChecks {
+            self.rest(it, false);
+        }
+        self.rearm(|desk, problem| it.window.covers(|name| desk.label_of(problem, name)));
+    }
+
+    pub(crate) fn window_event(&mut self, kind: EventKind, it: &Running, by: &str, text: String) {
+        let customer = it.window.customer.clone().unwrap_or_default();
+        let name = format!("window {}", it.key.window);
+        self.pen.event(Note { kind, customer: &customer, by, name, subject: 0, text });
+    }
+
+    pub(crate) fn put_occurrence(&mut self, mut occurrence: Occurrence) {
+        occurrence.version += 1;
+        self.windows.restore(occurrence.clone());
+        self.pen.rows.push(Row::Occurrence(Box::new(occurrence)));
+    }
+
+    fn members(&self, it: &Running) -> Vec<CheckableId> {
+        let duty = &self.rules.duty;
+        let covers = |watched: &super::subjects::Watched| {
+            it.window.covers(|name| Directory::label(watched, duty, name))
+        };
+        self.directory.iter().filter(|it| covers(it.1)).map(|it| it.0).collect()
+    }
+
+    fn rest(&mut self, it: &Running, resting: bool) {
+        for checkable in self.members(it) {
+            self.effects.push(Effect::Order(ToShard::Rest { checkable, resting }));
+            if !resting {
+                self.effects.push(Effect::Order(ToShard::CheckNow { checkable }));
+            }
+        }
+    }
+
+    fn report_of(&self, it: &Running) -> WindowReport {
+        let mut report = WindowReport { ended_at: self.pen.now, ..WindowReport::default() };
+        for id in self.members(it) {
+            let Some(member) = self.directory.get(id) else { continue };
+            report.members += 1;
+            let name = Arc::clone(&member.subject.name);
+            let began = member.last_good.is_some_and(|at| at >= it.span.from);
+            match (member.status.is_fine(), began) {
+                (false, true) => report.still_bad.push(name),
+                (true, true) => report.recovered.push(name),
+                (true, false) if self.ended_within(&name, it) => report.mended.push(name),
+                _ => {}
+            }
+        }
+        report
+    }
+
+    fn ended_within(&self, name: &str, it: &Running) -> bool {
+        let recent = self.ended_line.iter().rev().filter_map(|id| self.ended.get(id));
+        recent
+            .take_while(|problem| problem.ended_at.is_some_and(|at| at >= it.span.from))
+            .any(|problem| matches!(&problem.about, About::Checkable(about) if **about == *name))
+    }
+
+    /// Bad news within an armed flexible window begins it.
+    pub(crate) fn trigger_flexible(&mut self, id: CheckableId) {
+        let Some(it) = self.directory.get(id) else { return };
+        let duty = &self.rules.duty;
+        let armed = self.windows.armed(self.pen.now, |name| Directory::label(it, duty, name));
+        if armed.is_empty() {
+            return;
+        }
+        for (_, mut occurrence) in armed {
+            occurrence.triggered_at = Some(self.pen.now);
+            self.put_occurrence(occurrence);
+        }
+        self.turn_windows();
+    }
+
+    fn remind_of_window(&mut self, it: &Running, before: Duration) {
+        let Some((window, mut occurrence)) = self.windows.find(&it.key) else { return };
+        occurrence.reminded.push(before.as_secs());
+        self.put_occurrence(occurrence);
+        let duty = Arc::clone(&self.rules.duty);
+        let mail = duty.channels.iter().find(|it| it.personal.as_deref() == Some(MAIL));
+        let customer = window.customer.as_ref().and_then(|name| {
+            duty.customers.binary_search_by(|it| it.name.cmp(name)).ok().map(|at| &duty.customers[at])
+        });
+        let (Some(mail), Some(customer)) = (mail, customer) else { return };
+        let span = effect_span(&window, &fresh_of(it)).unwrap_or(it.span);
+        for contact in &customer.contacts {
+            let route = Route { channel: Arc::clone(&mail.name), contact: Arc::clone(contact) };
+            let mut content = self.bare_content(Status::Ok, Severity::Warning);
+            content.customer = Arc::clone(&customer.name);
+            content.customer_title = Arc::clone(&customer.title);
+            content.since = span.from;
+            content.ended_at = Some(span.until);
+            content.by = Arc::clone(&window.contact);
+            content.text = Arc::clone(&window.impact);
+            content.title = format!("planned maintenance {}", it.key.window);
+            content.labels.insert(Arc::from("timezone"), Arc::clone(&customer.zone));
+            self.owe_message(route, AlertKind::Window, content, None);
+        }
+    }
+
+    /// Orders that shards must have whatever they were told before: after a start or a reload.
+    pub(crate) fn orders_in_force(&self) -> Vec<ToShard> {
+        let stopped = self.windows.running().iter();
+        let stopped = stopped.filter(|it| it.window.effect == WindowEffect::NoChecks);
+        let rests = stopped.flat_map(|it| self.members(it));
+        rests
+            .map(|checkable| ToShard::Rest { checkable, resting: true })
+            .chain([ToShard::Blind { blind: self.guard.is_blind() }])
+            .collect()
+    }
+
+    // Deliveries.
+
+    /// Hands out what is to be sent now.
+    fn hand_out(&mut self) {
+        loop {
+            let (problems, ended) = (&self.problems, &self.ended);
+            let told = |id: ProblemId, route: &Route| was_told(problems, ended, id, route);
+            let expired = self.outbox.expire(&self.rules, &told, &mut self.pen);
+            if expired.is_empty() {
+                break;
+            }
+            for it in expired {
+                self.settled(it);
+            }
+        }
+        for key in self.outbox.due(&self.rules, &mut self.pen) {
+            if let Some(alert) = self.outbox.get(key) {
+                self.effects.push(Effect::Deliver(Box::new(alert)));
+            }
+        }
+    }
+
+    pub(crate) fn delivered(&mut self, key: AlertKey, delivery: Delivery) {
+        let (problems, ended) = (&self.problems, &self.ended);
+        let told = |id: ProblemId, route: &Route| was_told(problems, ended, id, route);
+        let settled = self.outbox.settle(key, delivery, &self.rules, &told, &mut self.pen);
+        if let Some(it) = settled {
+            self.settled(it);
+        }
+    }
+
+    fn settled(&mut self, settled: Settled) {
+        match settled {
+            Settled::Reached { route, tales, .. } => {
+                for tale in tales {
+                    self.mark_reached(tale.problem, &route);
+                }
+                self.own_trouble_over(&trouble_name(&route.channel));
+            }
+            Settled::Dead { alert, fallback } => {
+                if alert.may_have_arrived {
+                    self.mark_reached(alert.problem, &alert.route);
+                }
+                if let Some(route) = fallback {
+                    self.fall_back(&alert, &route);
+                }
+                let about_own = matches!(&alert.content.about, Some(About::Own(_)));
+                if !about_own {
+                    let name = trouble_name(&alert.route.channel);
+                    let text = format!("an alert could not be delivered: {}", alert.fault);
+                    self.own_trouble(&name, &text);
+                }
+            }
+            Settled::Withdrawn { alert } => {
+                if alert.may_have_arrived {
+                    self.mark_reached(alert.problem, &alert.route);
+                }
+            }
+            Settled::Retry => {}
+        }
+    }
+
+    fn mark_reached(&mut self, id: ProblemId, route: &Route) {
+        let problem = match self.problems.get_mut(&id) {
+            Some(it) => it,
+            None => match self.ended.get_mut(&id) {
+                Some(it) => it,
+                None => return,
+            },
+        };
+        let Some(told) = problem.told.get_mut(route).filter(|it| !it.reached) else { return };
+        told.reached = true;
+        if problem.is_open() {
+            self.touched.insert(id);
+        } else {
+            problem.version += 1;
+            self.pen.rows.push(Row::Problem(Box::new(problem.clone())));
+        }
+    }
+
+    fn fall_back(&mut self, dead: &Alert, route: &Route) {
+        let problem = self.problems.get_mut(&dead.problem);
+        let ordinal = problem.as_ref().and_then(|it| it.told.get(route)).map_or(0, |it| it.ordinal);
+        let Some(alert) = self.outbox.fallback_of(dead, ordinal, &self.rules, &mut self.pen) else {
+            return;
+        };
+        if let Some(problem) = problem {
+            let told = problem.told.entry(route.clone()).or_insert(Told {
+                last: alert.key,
+                ordinal,
+                status: None,
+                reached: false,
+                resolved: false,
+            });
+            told.last = alert.key;
+            told.ordinal = ordinal + 1;
+            told.status = Some(problem.status);
+            self.touched.insert(dead.problem);
+        }
+        self.outbox.owe(alert, &self.rules, &mut self.pen);
+    }
+
+    /// Owes a message that is about no problem. `about` keeps messages about the same in order.
+    pub(crate) fn owe_message(
+        &mut self,
+        route: Route,
+        kind: AlertKind,
+        content: Content,
+        about: Option<u64>,
+    ) -> Option<AlertKey> {
+        let now = self.pen.now;
+        let ttl = self.channel(&route.channel)?.ttl;
+        let number = self.pen.id();
+        // The place of an id in the one sequence only grows, and is never used twice.
+        let ordinal = u32::try_from(number & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        let key = AlertKey::of(self.installation, ProblemId(number), NO_STEP, &route, ordinal);
+        let alert = Alert {
+            key,
+            route,
+            kind,
+            problem: ProblemId(about.unwrap_or(0)),
+            ordinal,
+            step: NO_STEP,
+            owed_at: now,
+            not_before: now,
+            expires_at: now.after(ttl),
+            attempts: 0,
+            may_have_arrived: false,
+            fault: String::new(),
+            state: AlertState::Waiting,
+            content,
+        };
+        self.outbox.owe(alert, &self.rules, &mut self.pen);
+        Some(key)
+    }
+
+    pub(crate) fn bare_content(&self, status: Status, severity: Severity) -> Content {
+        Content {
+            about: None,
+            customer: Arc::from(""),
+            customer_title: Arc::from(""),
+            labels: std::collections::BTreeMap::new(),
+            status,
+            severity,
+            text: Arc::from(""),
+            flapping: false,
+            since: self.pen.now,
+            ended_at: None,
+            symptoms: Vec::new(),
+            symptoms_count: 0,
+            by: Arc::from(""),
+            title: String::new(),
+            members: Vec::new(),
+        }
+    }
+
+    /// The sign of life: leaves through the real pipeline, and only while that gets on.
+    fn sign_of_life(&mut self) {
+        if self.heartbeat_at.is_none_or(|it| it > self.pen.now) {
+            return;
+        }
+        let duty = Arc::clone(&self.rules.duty);
+        let Some(heartbeat) = &duty.heartbeat else { return };
+        let next = self.pen.now.after(heartbeat.every);
+        self.heartbeat_at = Some(next);
+        self.set_timer(next, Timer::Heartbeat);
+        let Some(channel) = duty.channels.get(heartbeat.channel as usize) else { return };
+        if !self.progress || self.outbox.has_waiting(ProblemId(0)) {
+            return;
+        }
+        let route = Route { channel: Arc::clone(&channel.name), contact: Arc::from(EVERYBODY) };
+        let mut content = self.bare_content(Status::Ok, Severity::Warning);
+        content.title = "campanile is alive".to_owned();
+        self.owe_message(route, AlertKind::Heartbeat, content, None);
+    }
+
+    /// Something about a call that people may have to be told.
+    fn tell_of_call(&mut self, news: &CaseNews) {
+        let (id, title) = match news {
+            CaseNews::Opened(_) | CaseNews::Resumed(_) => return,
+            CaseNews::Assigned(id, _) => (*id, "assigned to you".to_owned()),
+            CaseNews::SlaWarned(id, which, percent) => {
+                (*id, format!("{percent} % of the time {} is spent", promise(*which)))
+            }
+            CaseNews::SlaBreached(id, which) => {
+                (*id, format!("the time {} is over", promise(*which)))
+            }
+            CaseNews::Ready(id) => (*id, "may be closed".to_owned()),
+        };
+        let Some(call) = self.cases.call(id) else { return };
+        let mut content = self.bare_content(Status::Critical, call.severity);
+        content.about.clone_from(&call.about);
+        content.customer = Arc::clone(&call.customer);
+        content.since = call.opened_at;
+        content.title = format!("call {id} ({}): {title}", call.title);
+        let person = match news {
+            CaseNews::Assigned(_, person) => Some(Arc::clone(person)),
+            _ => call.assignee.clone(),
+        };
+        for route in self.routes_about_call(id, person) {
+            self.owe_message(route, AlertKind::Call, content.clone(), Some(id.0));
+        }
+    }
+
+    /// The person who has a call, by the first channel that reaches them; if nobody has it, whoever
+    /// was told of the problem.
+    fn routes_about_call(&self, id: CallId, person: Option<Arc<str>>) -> Vec<Route> {
+        let duty = &self.rules.duty;
+        if let Some(name) = person {
+            let Some(place) = place_of_person(&self.rules, &name) else { return Vec::new() };
+            let addresses = &duty.people[place as usize].addresses;
+            let reaches = |it: &&model::Channel| {
+                it.personal.as_ref().is_some_and(|it| addresses.contains_key(it))
+            };
+            let channel = duty.channels.iter().find(reaches);
+            let route = |it: &model::Channel| Route { channel: Arc::clone(&it.name), contact: name };
+            return channel.map(route).into_iter().collect();
+        }
+        let Some(call) = self.cases.call(id) else { return Vec::new() };
+        let problems = call.problems.iter().rev();
+        let found = problems
+            .filter_map(|it| self.problems.get(it).or_else(|| self.ended.get(it)))
+            .next();
+        found.map(|it| it.told.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    // Showing.
+
+    pub(crate) fn refreshed(&self, channel: &str, now: Moment, recent: Duration) -> Vec<Alert> {
+        let recently = self
+            .ended_line
+            .iter()
+            .rev()
+            .filter_map(|it| self.ended.get(it))
+            .take_while(|it| it.ended_at.is_some_and(|at| now.since(at) <= recent));
+        let all = self.problems.values().chain(recently);
+        all.flat_map(|problem| {
+            let routes = problem.told.iter().filter(|(route, told)| {
+                *route.channel == *channel && (told.reached || told.status.is_some())
+            });
+            routes.map(|(route, told)| Alert {
+                key: told.last,
+                route: route.clone(),
+                kind: if problem.is_open() { AlertKind::Trigger } else { AlertKind::Resolve },
+                problem: problem.id,
+                ordinal: told.ordinal,
+                step: NO_STEP,
+                owed_at: now,
+                not_before: now,
+                expires_at: now,
+                attempts: 0,
+                may_have_arrived: false,
+                fault: String::new(),
+                state: AlertState::Waiting,
+                content: self.content_of(problem, ""),
+            })
+        })
+        .collect()
+    }
+
+    pub(crate) fn count(&self) -> super::Figures {
+        let mut figures = super::Figures {
+            withheld: self.withheld_by.clone(),
+            overflowed: self.overflowed,
+            ..super::Figures::default()
+        };
+        for it in self.problems.values() {
+            *figures.problems.entry(it.severity.word()).or_default() += 1;
+        }
+        let waiting = self.outbox.waiting_by_channel().into_iter();
+        figures.waiting = waiting.map(|(name, count)| (name, count as u64)).collect();
+        figures
+    }
+
+    /// Whatever was parked for the problems that `concerns` names is decided again now.
+    pub(crate) fn rearm(&mut self, concerns: impl Fn(&Self, &Problem) -> bool) {
+        let now = self.pen.now;
+        let ids: Vec<_> =
+            self.problems.values().filter(|it| concerns(self, it)).map(|it| it.id).collect();
+        for id in ids {
+            let Some(problem) = self.problems.get_mut(&id) else { continue };
+            unpark(problem, now);
+            self.look_after(id);
+        }
+    }
+}
+
+/// Whatever waits for something to happen is decided again at `at`.
+pub(crate) fn unpark(problem: &mut Problem, at: Moment) {
+    problem.ladder.due_at = Some(at);
+    for parked in [&mut problem.propose_at, &mut problem.call_at] {
+        if *parked == Some(PARKED) {
+            *parked = Some(at);
+        }
+    }
+}
+
+fn was_told(
+    problems: &std::collections::BTreeMap<ProblemId, Problem>,
+    ended: &std::collections::BTreeMap<ProblemId, Problem>,
+    id: ProblemId,
+    route: &Route,
+) -> bool {
+    match problems.get(&id).or_else(|| ended.get(&id)) {
+        Some(problem) => problem.told.get(route).is_some_and(|it| it.reached),
+        None => true,
+    }
+}
+
+fn promise(which: Promise) -> &'static str {
+    match which {
+        Promise::Respond => "to take charge",
+        Promise::Resolve => "to close",
+    }
+}
+
+fn trouble_name(channel: &str) -> String {
+    format!("channel {channel}")
+}
+
+fn fresh_of(it: &Running) -> Occurrence {
+    Occurrence {
+        key: it.key.clone(),
+        version: 0,
+        customer: Arc::from(""),
+        span: it.span,
+        triggered_at: None,
+        cancelled: false,
+        reminded: Vec::new(),
+        begun: false,
+        report: None,
+    }
+}
