@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Change, Exposition, Page, Running, Sandbox, until};
+use crate::{Api, Change, Exposition, Page, Running, Sandbox, until};
 
 /// The smallest configuration of an engine of a test; its check files lie in `checks/`.
 pub const ENGINE_YAML: &str = "\
@@ -15,6 +15,9 @@ engine:
   data: data
 checks: [checks]
 ";
+
+/// Where the engine leaves the first token.
+const ADMIN_TOKEN: &str = "data/admin.token";
 
 /// What the engine prints once it can be asked.
 const LISTENING: &str = "listening on http://";
@@ -105,6 +108,21 @@ impl Engine {
     pub fn page(&self, path: &str) -> Page {
         Page::get(self.address, path)
             .unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log()))
+    }
+
+    /// Its interface, with the token that the engine has made for its owner.
+    ///
+    /// # Panics
+    /// When there is no such token, or it is not let in.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        let path = self.sandbox.path().join(ADMIN_TOKEN);
+        until("an interface that lets its owner in", || {
+            let token = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+            let api = Api::new(self.address, token.trim());
+            let answer = api.ask("GET", "/api/v1/problems?limit=1", None);
+            if answer.code == 200 { Ok(api) } else { Err(answer.body.to_string()) }
+        })
     }
 
     /// Reads `/metrics`.

@@ -8,6 +8,7 @@
     reason = "the whole crate is test code; a panic is how a test reports"
 )]
 
+mod api;
 mod engine;
 mod exposition;
 mod history;
@@ -16,10 +17,12 @@ mod nginx;
 mod page;
 mod process;
 mod prometheus;
+mod receiver;
 mod sandbox;
 mod snmpd;
 mod wait;
 
+pub use api::{Answer, Api, encoded, rfc3339};
 pub use engine::{ENGINE_YAML, Engine};
 pub use exposition::{Believed, Exposition, Series};
 pub use history::Change;
@@ -28,6 +31,7 @@ pub use nginx::{Certificate, Nginx};
 pub use page::Page;
 pub use process::{Running, free_port};
 pub use prometheus::PrometheusServer;
+pub use receiver::{Manner, Received, Receiver};
 pub use sandbox::Sandbox;
 pub use snmpd::Snmpd;
 pub use wait::{LIMIT, until};

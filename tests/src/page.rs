@@ -38,14 +38,34 @@ impl Page {
     /// # Errors
     /// When there is no whole answer.
     pub fn ask(at: SocketAddr, method: &str, path: &str) -> Result<Self> {
+        Self::send(at, method, path, &[("Accept", ACCEPT)], "")
+    }
+
+    /// Sends a request with `headers` of its own and a body.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub fn send(
+        at: SocketAddr,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Self> {
         let mut stream = TcpStream::connect_timeout(&at, LIMIT)?;
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
-        write!(
-            stream,
+        let length = body.len();
+        let mut request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\nContent-Length: \
-             0\r\nAccept: {ACCEPT}\r\n\r\n"
-        )?;
+             {length}\r\n"
+        );
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str("\r\n");
+        request.push_str(body);
+        stream.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         Self::parse(&answer)

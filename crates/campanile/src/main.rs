@@ -1,25 +1,22 @@
-//! The `campanile` command: one verb, a few lines each.
+//! The `campanile` command: one verb, one file in `verbs`.
 
-use std::{
-    io::{self, BufWriter, IsTerminal, Write},
-    path::{Path, PathBuf},
-    process::ExitCode,
+mod client;
+mod reach;
+mod table;
+mod verbs;
+mod when;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::verbs::{
+    Deny, LogForm, Output, ack, alerts, attempt, calls, explain, maintenance, oncall, problems,
+    proposals, replay, run, silence, test, token, validate, why,
 };
-
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Exit code: problems found, or only a part could be done.
-const PARTLY: u8 = 1;
-/// Exit code: wrong usage or invalid configuration.
-const INVALID: u8 = 2;
-/// Exit code of `try`: no look was made. 0, 1 and 2 would be answers about the target.
-const NO_ANSWER: u8 = 3;
-/// Exit code: warnings that were not to be tolerated.
-const DENIED: u8 = 3;
 
 /// Watches hosts and services for service providers and network operation centres.
 #[derive(Debug, Parser)]
@@ -92,154 +89,88 @@ enum Verb {
         #[arg(long)]
         all: bool,
     },
-}
-
-#[derive(Args, Debug)]
-struct Output {
-    /// Output for people or for programs
-    #[arg(short = 'o', long = "output", value_enum, default_value_t = Form::Text)]
-    form: Form,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LogForm {
-    /// A line each, for people
-    Text,
-    /// A JSON object each
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Deny {
-    /// Warnings
-    Warnings,
+    /// Run the routing tests beside the check files: who would be told? (exit 0 all as expected, 1
+    /// not so, 2 the configuration or a test has mistakes)
+    Test {
+        /// The main configuration file
+        config: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Problems of a running engine: list, show, comment, judge
+    ///
+    /// Exits, like all verbs that ask a running engine, with 0 if it is done, 1 if the engine
+    /// refuses or knows no such thing, 2 for wrong usage, 4 if no engine answers.
+    Problems(problems::Problems),
+    /// Say that you have seen a problem
+    Ack(ack::Ack),
+    /// Calls that the engine would open: list, show, accept, merge, dismiss, snooze
+    Proposals(proposals::Proposals),
+    /// Calls: list, show, open, assign, start, suspend, resume, close, say, block
+    Calls(calls::Calls),
+    /// Silences: list, add, end
+    Silence(silence::Silence),
+    /// Windows: list, plan, extend, end
+    Maintenance(maintenance::Maintenance),
+    /// Who is on call, and who takes over for a while
+    Oncall(oncall::Oncall),
+    /// Alerts that wait or died: list, redeliver; try a channel out
+    Alerts(alerts::Alerts),
+    /// Rights to speak with the engine: list, add, revoke
+    Token(token::Token),
+    /// Why somebody was told of a host, service or site, or nobody; or who would be
+    Why(why::Why),
 }
 
 fn main() -> ExitCode {
     let code = match Command::parse().verb {
-        Verb::Run { config, log } => run(&config, log),
-        Verb::Validate { config, output, deny } => validate(&config, output.form, deny),
-        Verb::Explain { config, name, output } => explain(&config, &name, output.form),
+        Verb::Run { config, log } => run::run(&config, log),
+        Verb::Validate { config, output, deny } => validate::run(&config, output.form, deny),
+        Verb::Explain { config, name, output } => explain::run(&config, &name, output.form),
         Verb::Try { config, name, verbose, output } => {
-            try_once(&config, &name, verbose, output.form)
+            attempt::run(&config, &name, verbose, output.form)
         }
-        Verb::Replay { config, all } => replay(&config, all),
+        Verb::Replay { config, all } => replay::run(&config, all),
+        Verb::Test { config, output } => test::run(&config, output.form),
+        Verb::Problems(it) => it.run(),
+        Verb::Ack(it) => it.run(),
+        Verb::Proposals(it) => it.run(),
+        Verb::Calls(it) => it.run(),
+        Verb::Silence(it) => it.run(),
+        Verb::Maintenance(it) => it.run(),
+        Verb::Oncall(it) => it.run(),
+        Verb::Alerts(it) => it.run(),
+        Verb::Token(it) => it.run(),
+        Verb::Why(it) => it.run(),
     };
     ExitCode::from(code)
 }
 
-fn run(config: &Path, log: LogForm) -> u8 {
-    begin_log(log);
-    match server::run(config) {
-        Ok(()) => 0,
-        Err(error) => {
-            say(&mut io::stderr(), &format!("{error}\n"));
-            if matches!(error, server::RunError::Configuration(_)) { INVALID } else { PARTLY }
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        Command::command().debug_assert();
+    }
+
+    #[test]
+    fn where_the_engine_is_can_be_said_at_every_place() {
+        for line in [
+            "campanile calls --engine http://x:1 list -o json",
+            "campanile calls list --engine http://x:1 --token-file t",
+            "campanile calls",
+            "campanile proposals dismiss 7 known --text x --config c.yaml",
+            "campanile silence add acme/web* env=prod --for 2h",
+            "campanile maintenance plan patch customer=acme --from Sun_03:00 --for 4h",
+            "campanile why acme/web --if critical --at Sun_03:00",
+            "campanile token add robot --scope read,ack --customer acme",
+        ] {
+            let words = line.split(' ').map(|it| it.replace('_', " "));
+            Command::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
-    }
-}
-
-fn validate(config: &Path, form: Form, deny: Option<Deny>) -> u8 {
-    let loaded = server::load(config);
-    match form {
-        Form::Json => say(&mut io::stdout(), &format!("{}\n", loaded.render_json())),
-        Form::Text => {
-            say(&mut io::stderr(), &loaded.render(may_colour(&io::stderr())));
-            say(&mut io::stdout(), &format!("{}\n", loaded.summary()));
-        }
-    }
-    match () {
-        () if loaded.errors() > 0 => INVALID,
-        () if loaded.warnings() > 0 && deny.is_some() => DENIED,
-        () => 0,
-    }
-}
-
-fn explain(config: &Path, name: &str, form: Form) -> u8 {
-    let loaded = server::load(config);
-    if loaded.errors() > 0 {
-        say(&mut io::stderr(), &loaded.render(may_colour(&io::stderr())));
-    }
-    match (server::explain(&loaded, name), form) {
-        (Ok(it), Form::Text) => say(&mut io::stdout(), &it.render()),
-        (Ok(it), Form::Json) => say(&mut io::stdout(), &format!("{}\n", it.render_json())),
-        (Err(unknown), _) => {
-            say(&mut io::stderr(), &format!("error: {unknown}\n"));
-            // What could not be read may well have held the name.
-            return if loaded.errors() > 0 { INVALID } else { PARTLY };
-        }
-    }
-    if loaded.errors() > 0 { INVALID } else { 0 }
-}
-
-fn try_once(config: &Path, name: &str, verbose: bool, form: Form) -> u8 {
-    let Some(plan) = plan_of(config) else { return NO_ANSWER };
-    match server::try_once(&plan, name) {
-        Ok(it) => {
-            let text = if form == Form::Json { it.render_json() } else { it.render(verbose) };
-            say(&mut io::stdout(), &text);
-            it.exit_code()
-        }
-        Err(why) => {
-            say(&mut io::stderr(), &format!("error: {why}\n"));
-            NO_ANSWER
-        }
-    }
-}
-
-fn replay(config: &Path, all: bool) -> u8 {
-    let Some(plan) = plan_of(config) else { return INVALID };
-    let output = BufWriter::new(io::stdout().lock());
-    match server::replay(&plan, io::stdin().lock(), output, all) {
-        Ok(refused) => {
-            for it in &refused {
-                say(&mut io::stderr(), &format!("error: line {}: {}\n", it.line, it.why));
-            }
-            if refused.is_empty() { 0 } else { PARTLY }
-        }
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-        Err(error) => {
-            say(&mut io::stderr(), &format!("error: {error}\n"));
-            PARTLY
-        }
-    }
-}
-
-/// The plan, or its mistakes on standard error.
-fn plan_of(config: &Path) -> Option<server::Plan> {
-    let mut loaded = server::load(config);
-    if loaded.plan.is_none() {
-        say(&mut io::stderr(), &loaded.render(may_colour(&io::stderr())));
-        say(&mut io::stderr(), &format!("{}\n", loaded.summary()));
-    }
-    loaded.plan.take()
-}
-
-/// As <https://no-color.org> has it: an empty variable counts as none.
-fn may_colour(stream: &impl IsTerminal) -> bool {
-    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
-}
-
-/// Prints, and takes no offence when nobody reads.
-fn say(stream: &mut impl Write, text: &str) {
-    drop(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()));
-}
-
-fn begin_log(form: LogForm) {
-    // What that library says of rejected packets, the looks themselves say better.
-    let filter = EnvFilter::try_from_env("CAMPANILE_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,async_snmp=error"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match form {
-        LogForm::Text => log.with_ansi(may_colour(&io::stderr())).init(),
-        LogForm::Json => log.json().init(),
     }
 }

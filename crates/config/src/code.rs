@@ -111,6 +111,14 @@ codes! {
     Range = "E0211";
     /// More of something than the limit.
     TooMany = "E0212";
+    /// No person, team, rotation, channel, policy, contract, calendar or group has this name.
+    UnknownName = "E0213";
+    /// Rotations or channels stand in for each other in a circle.
+    StandInLoop = "E0214";
+    /// The name is kept for what the engine itself watches.
+    Reserved = "E0215";
+    /// Something that must be written is missing.
+    Missing = "E0216";
     /// The value of a setting cannot be read.
     Value = "E0301";
     /// A number has the wrong unit, or none where it needs one.
@@ -127,6 +135,10 @@ codes! {
     Placeholder = "E0307";
     /// A secret stands where it would be shown.
     SecretShown = "E0308";
+    /// The steps of a ladder go back in time.
+    StepsBack = "E0309";
+    /// A rotation, a team or a turn has nobody.
+    Nobody = "E0310";
     /// The service does not say what it asks.
     NoKind = "E0401";
     /// The service asks two things.
@@ -141,6 +153,8 @@ codes! {
     UnknownMeasure = "E0406";
     /// The host has no address, but something asks it.
     NoAddress = "E0407";
+    /// Somebody is to be told by a channel for which they have no address.
+    NoAddressOfPerson = "E0408";
     /// This key is understood, but this version does not act on it.
     NotCarriedOut = "L0101";
     /// No host and no service uses the template.
@@ -153,6 +167,8 @@ codes! {
     RetryTooShort = "L0105";
     /// Bad news is looked at again more slowly than good news.
     RetryTooLong = "L0106";
+    /// At some times nobody has the duty that a policy counts on.
+    NobodyOnDuty = "L0107";
     /// Others on this machine can read a secret.
     SecretReadable = "L0108";
     /// A threshold counts after a time shorter than the interval.
@@ -161,6 +177,14 @@ codes! {
     NothingToRemove = "L0110";
     /// No file of checks was found.
     NothingToWatch = "L0111";
+    /// Nothing refers to it.
+    NeverUsed = "L0112";
+    /// The maintenance never takes place, or is over.
+    NeverTakesPlace = "L0113";
+    /// No host and no service is meant by it.
+    MatchesNothing = "L0114";
+    /// The policy neither proposes nor calls nor tells anybody.
+    TellsNobody = "L0115";
 }
 
 impl Code {

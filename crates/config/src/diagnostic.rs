@@ -91,6 +91,8 @@ pub(crate) struct Report {
     seen: HashSet<(Code, Option<Place>, String)>,
     /// Values that were refused as YAML: whatever else is wrong with them follows from that.
     refused: HashSet<(FileId, u32)>,
+    /// A file that nobody wrote: doubts about it would help nobody.
+    hushed: Option<FileId>,
     /// Errors among all that were added, kept or not.
     pub(crate) errors: usize,
     /// Warnings among all that were added, kept or not.
@@ -100,6 +102,9 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn add(&mut self, found: Diagnostic) {
         if let Some(place) = found.place {
+            if self.hushed == Some(place.file) && found.severity() == Severity::Warning {
+                return;
+            }
             let start = (place.file, place.start);
             if matches!(found.code, Code::Anchor | Code::NeedsQuotes) {
                 self.refused.insert(start);
@@ -118,6 +123,11 @@ impl Report {
         if self.list.len() < limits::DIAGNOSTICS_MAX {
             self.list.push(found);
         }
+    }
+
+    /// Raises no doubt about `file` from now on.
+    pub(crate) fn hush(&mut self, file: FileId) {
+        self.hushed = Some(file);
     }
 
     fn count(&mut self, severity: Severity) {

@@ -13,6 +13,7 @@ use crate::{
     files,
     keys::{self, Level},
     limits, quoted,
+    section::Section,
     source::{At, BUILT_IN, MAIN, Place, Sources, View},
     words,
 };
@@ -26,8 +27,31 @@ pub(crate) struct Draft {
     template_ids: HashMap<Box<str>, u32>,
     /// Sorted by name.
     pub(crate) customers: Vec<CustomerDraft>,
+    /// People, channels, policies and whatever else belongs to no customer.
+    pub(crate) shared: Shared,
     /// A file is missing from it, so a name that is not found may well exist.
     pub(crate) incomplete: bool,
+}
+
+/// What belongs to no customer, each list sorted by name.
+#[derive(Debug, Default)]
+pub(crate) struct Shared(BTreeMap<Section, Vec<Named>>);
+
+impl Shared {
+    /// All of one section.
+    pub(crate) fn of(&self, section: Section) -> &[Named] {
+        self.0.get(&section).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The customer under whose name the engine's own checks are: those of its uplink.
+pub(crate) const OWN_CUSTOMER: &str = "campanile";
+
+fn reserved(place: Place) -> Diagnostic {
+    Diagnostic::new(Code::Reserved, format!("no customer can be called `{OWN_CUSTOMER}`"))
+        .at(place)
+        .label("this name is the engine's own")
+        .help("give the customer another name with `customer:`")
 }
 
 /// A template.
@@ -51,9 +75,11 @@ pub(crate) struct CustomerDraft {
     pub(crate) hosts: Vec<HostDraft>,
     /// Services that belong to no host, sorted by name.
     pub(crate) services: Vec<Named>,
+    /// Its planned maintenance, sorted by name.
+    pub(crate) maintenance: Vec<Named>,
 }
 
-/// A site, or a service of a customer.
+/// Anything with a name of its own: a site, a service of a customer, a person.
 #[derive(Debug)]
 pub(crate) struct Named {
     pub(crate) name: Box<str>,
@@ -112,10 +138,11 @@ pub(crate) fn read(
         measures,
         draft: Draft::default(),
         customers: BTreeMap::new(),
+        shared: BTreeMap::new(),
         report,
     };
     reader.draft.incomplete = named.incomplete;
-    for (file, source) in sources.written() {
+    for (file, source) in sources.written().chain(sources.canaries()) {
         reader.draft.incomplete |= source.tree.is_none();
         let Some(root) = sources.root(file) else { continue };
         if root.is_empty() {
@@ -150,7 +177,7 @@ pub(crate) fn shape(found: View<'_>, wanted: &str) -> Diagnostic {
 }
 
 /// Maps and lists reach over many lines; the caret stays in the first.
-fn first_line(found: View<'_>) -> Place {
+pub(crate) fn first_line(found: View<'_>) -> Place {
     let place = found.place();
     match found.text() {
         Some(_) => place,
@@ -165,6 +192,7 @@ struct Reader<'a, 'r> {
     measures: Vec<&'a str>,
     draft: Draft,
     customers: BTreeMap<String, Gathering<'a>>,
+    shared: BTreeMap<Section, HashMap<&'a str, (View<'a>, View<'a>)>>,
     report: &'r mut Report,
 }
 
@@ -178,6 +206,7 @@ struct Gathering<'a> {
     only_site: Option<View<'a>>,
     hosts: HashMap<Box<str>, HostDraft>,
     services: HashMap<&'a str, (View<'a>, View<'a>)>,
+    maintenance: HashMap<&'a str, (View<'a>, View<'a>)>,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -192,6 +221,35 @@ impl<'a> Reader<'a, '_> {
             self.draft.defaults = Some(defaults.at);
         }
         self.templates(root);
+        self.shared(root);
+    }
+
+    /// What belongs to no customer.
+    fn shared(&mut self, root: View<'a>) {
+        for section in Section::ALL {
+            let Some(map) = self.map_at(root, section.key()) else { continue };
+            let mut known = self.shared.remove(&section).unwrap_or_default();
+            self.named(map, section, &mut known);
+            self.shared.insert(section, known);
+        }
+    }
+
+    fn named(
+        &mut self,
+        map: View<'a>,
+        section: Section,
+        known: &mut HashMap<&'a str, (View<'a>, View<'a>)>,
+    ) {
+        for (key, body) in map.pairs() {
+            let Some(name) = key.text() else { continue };
+            if !self.is_name(key, name, section.name_of()) {
+                continue;
+            }
+            match known.get(name) {
+                Some((first, _)) => self.report.add(clash(section.noun(), name, key, *first)),
+                None => drop(known.insert(name, (key, body))),
+            }
+        }
     }
 
     /// The map under `key`; something else there is an error, nothing is nothing.
@@ -264,17 +322,19 @@ impl<'a> Reader<'a, '_> {
     fn check_file(&mut self, root: View<'a>, default_name: &str) {
         keys::check(root, Level::CheckFile, &[], self.kinds, self.report);
         self.templates(root);
-        const NOT_OF_CUSTOMER: &[&str] = &["templates"];
         let own = Level::CheckFile.own();
         let of_customer = |key: &str| {
-            !NOT_OF_CUSTOMER.contains(&key)
+            key != "templates"
+                && Section::ALL.iter().all(|it| it.key() != key)
                 && (own.contains(&key)
                     || keys::SETTINGS.contains(&key)
                     || self.kinds.iter().any(|it| it.spec.name == key))
         };
         if !root.pairs().any(|(key, _)| key.text().is_some_and(of_customer)) {
+            self.shared(root);
             return;
         }
+        self.nothing_shared(root);
         let Some(name) = self.customer_name(root, default_name) else { return };
         let mut customer = self.customers.remove(&name).unwrap_or_default();
         customer.bodies.push(root.at);
@@ -282,11 +342,32 @@ impl<'a> Reader<'a, '_> {
         self.sites(root, &mut customer);
         self.hosts(root, &mut customer);
         self.services(root, &mut customer);
+        if let Some(map) = self.map_at(root, Section::Maintenance.key()) {
+            self.named(map, Section::Maintenance, &mut customer.maintenance);
+        }
         self.customers.insert(name, customer);
+    }
+
+    /// People serve all customers, so they do not stand in the file of one.
+    fn nothing_shared(&mut self, root: View<'a>) {
+        for section in Section::ALL.into_iter().filter(|it| *it != Section::Maintenance) {
+            let Some((key, _)) = root.pair(section.key()) else { continue };
+            let what = format!("`{}` does not belong to a customer's file", section.key());
+            self.report.add(
+                Diagnostic::new(Code::Misplaced, what)
+                    .at(key.place())
+                    .label("this is for all customers")
+                    .help("write it into the main file, or into a file of its own"),
+            );
+        }
     }
 
     fn customer_name(&mut self, root: View<'a>, default_name: &str) -> Option<String> {
         let Some(written) = root.get("customer") else {
+            if default_name == OWN_CUSTOMER && self.sources.canary != Some(root.at.file) {
+                self.report.add(reserved(Place::whole(root.at.file)));
+                return None;
+            }
             if let Err(fault) = words::name(default_name, words::NameOf::Customer) {
                 let what = format!("the file's name gives no customer's name: {}", fault.what);
                 self.report.add(
@@ -302,12 +383,17 @@ impl<'a> Reader<'a, '_> {
             self.report.add(shape(written, "the customer's name"));
             return None;
         };
+        if name == OWN_CUSTOMER && self.sources.canary != Some(root.at.file) {
+            self.report.add(reserved(written.place()));
+            return None;
+        }
         self.is_name(written, name, words::NameOf::Customer).then(|| name.to_owned())
     }
 
     /// Two files of one customer may not both say how often to look.
     fn customer_settings(&mut self, root: View<'a>, customer: &mut Gathering<'a>) {
-        const OF_EACH_FILE: &[&str] = &["customer", "templates", "hosts", "services", "sites"];
+        const OF_EACH_FILE: &[&str] =
+            &["customer", "templates", "hosts", "services", "sites", "maintenance"];
         for (key, _) in root.pairs() {
             let Some(name) = key.text().filter(|it| !OF_EACH_FILE.contains(it)) else { continue };
             match customer.settings.get(name) {
@@ -416,8 +502,12 @@ impl<'a> Reader<'a, '_> {
                     hosts
                 },
                 services: sorted(it.services),
+                maintenance: sorted(it.maintenance),
             })
             .collect();
+        let shared = std::mem::take(&mut self.shared);
+        self.draft.shared =
+            Shared(shared.into_iter().map(|(section, it)| (section, sorted(it))).collect());
         debug_assert!(self.sources.root(BUILT_IN).is_some(), "the built-in settings are YAML");
         self.draft
     }

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     diagnostic::Report,
     draft::{CustomerDraft, HostDraft, Named},
+    duty::last_named,
     engine,
     fill::Filler,
     gather::{Gathered, Slot, Written, gather},
@@ -19,6 +20,7 @@ use crate::{
     loaded::Loaded,
     mask,
     plan::put_alone,
+    section::Section,
     settle::{Settler, spoken},
     source::{BUILT_IN, Place, View},
     tree::Shape,
@@ -157,6 +159,7 @@ impl<'a> Explainer<'a> {
         let base = self.library.base(customer, None, &mut self.report);
         if let Some(put) = put_alone(&self.library, &base, service, &mut self.report) {
             self.check(&put, &service.name, "");
+            self.assigned(&put.layers);
             self.labels(&put.labelled);
         }
     }
@@ -167,6 +170,7 @@ impl<'a> Explainer<'a> {
             return Err(near(name, puts.keys().copied()).map(str::to_owned));
         };
         self.check(put, name, "");
+        self.assigned(&put.layers);
         self.labels(&put.labelled);
         Ok(())
     }
@@ -187,8 +191,12 @@ impl<'a> Explainer<'a> {
             own.for_each(|it| it.text = paired_with(host, &it.text));
         }
         match self.library.alive(base, &mut self.report) {
-            Some(put) => self.check(&put, "", "alive."),
+            Some(put) => {
+                self.check(&put, "", "alive.");
+                self.assigned(&put.layers);
+            }
             None => {
+                self.assigned(&base.layers);
                 let written: Vec<(Layer, View<'a>)> = base
                     .layers
                     .iter()
@@ -198,6 +206,35 @@ impl<'a> Explainer<'a> {
             }
         }
         self.labels(&base.layers);
+    }
+
+    /// The contract, and the policy that holds: a contract brings one of its own.
+    fn assigned(&mut self, layers: &[Layer]) {
+        let written = |key: &str| -> Vec<(Layer, View<'a>)> {
+            let all =
+                layers.iter().filter_map(|it| Some((*it, self.library.view(it.at).get(key)?)));
+            all.filter(|(_, view)| !view.is_empty()).collect()
+        };
+        let (contracts, policies) = (written("contract"), written("policy"));
+        let contract = last_named(&self.library, layers, "contract");
+        let policy = last_named(&self.library, layers, "policy");
+        let named = contract.and_then(|(_, view)| {
+            let all = self.loaded.draft.shared.of(Section::Contracts);
+            let found = all.iter().find(|it| Some(&*it.name) == view.text())?;
+            let of_contract = self.library.view(found.body).get("policy");
+            Some((found, of_contract.filter(|it| !it.is_empty())?))
+        });
+        self.add("contract".to_owned(), &contracts, false);
+        let nearer = policy.map(|it| it.0) >= contract.map(|it| it.0);
+        let Some((contract, view)) = named.filter(|_| !nearer) else {
+            return self.add("policy".to_owned(), &policies, false);
+        };
+        let any = Layer { rank: Rank::Defaults, part: Part::General, at: view.at };
+        let mut value = self.wording(any, view, false);
+        value.layer = mask::escape(&format!("contract {}", contract.name));
+        let losers =
+            policies.iter().rev().map(|(layer, view)| self.wording(*layer, *view, false)).collect();
+        self.settings.push(Setting { name: "policy".to_owned(), value, losers });
     }
 
     fn labels(&mut self, layers: &[Layer]) {

@@ -15,7 +15,8 @@ use std::{
 use crate::{
     code::Code,
     diagnostic::{Diagnostic, Report},
-    limits, quoted,
+    draft::OWN_CUSTOMER,
+    duty, limits, quoted,
     source::{BUILT_IN, FileId, MAIN, Place, Source, Sources, View},
     tree,
 };
@@ -24,6 +25,7 @@ use crate::{
 pub(crate) const BUILT_IN_TEXT: &str = include_str!("built_in.yaml");
 
 /// A file to read, and where it was asked for.
+#[derive(Debug)]
 struct Found {
     path: PathBuf,
     shown: String,
@@ -40,6 +42,8 @@ pub(crate) struct Named {
     pub(crate) customers: Vec<String>,
     /// Something that was asked for is not there.
     pub(crate) incomplete: bool,
+    /// Files of routing tests.
+    tests: Vec<Found>,
 }
 
 /// The built-in settings and the main file.
@@ -58,7 +62,7 @@ pub(crate) fn begin(main: &Path, report: &mut Report) -> Sources {
                 .at(Place::whole(id)),
         ),
     }
-    Sources { files: vec![built_in, source] }
+    Sources { files: vec![built_in, source], ..Sources::default() }
 }
 
 /// Reads all files that `checks`, the value of that key in the main file, names.
@@ -70,20 +74,51 @@ pub(crate) fn read_checks(
 ) -> Named {
     let main = sources.files[MAIN.0 as usize].path.clone();
     let before = report.errors;
-    let mut search =
-        Search { folder, found: Vec::new(), seen: HashSet::new(), full: false, report };
+    let mut search = Search {
+        folder,
+        found: Vec::new(),
+        tests: Vec::new(),
+        seen: HashSet::new(),
+        full: false,
+        report,
+    };
     search.seen.extend(fs::canonicalize(main));
     for (entry, place) in checks {
         search.entry(entry, *place);
     }
-    let found = search.found;
+    let (found, tests) = (search.found, search.tests);
     let found = if within_total(&found, report) { found } else { Vec::new() };
     let incomplete = report.errors > before;
     let mut customers = vec![String::new(); sources.files.len()];
     customers.extend(found.iter().map(|it| it.customer.clone()));
     let first = sources.files.len();
     sources.files.extend(read_all(&found, first, report));
-    Named { customers, incomplete }
+    Named { customers, incomplete, tests }
+}
+
+/// Reads the files of routing tests; they come behind all others and are no part of the plan.
+pub(crate) fn read_tests(sources: &mut Sources, named: &Named, report: &mut Report) {
+    let tests = if within_total(&named.tests, report) { &*named.tests } else { &[] };
+    let first = sources.files.len();
+    sources.tests = Some(FileId(u32::try_from(first).unwrap_or(u32::MAX)));
+    sources.files.extend(read_all(tests, first, report));
+}
+
+/// Adds the file that nobody wrote: the hosts that stand for the world outside.
+pub(crate) fn add_canaries(sources: &mut Sources, named: &mut Named, report: &mut Report) {
+    let text = duty::canary_text(sources.root(MAIN).and_then(|it| it.get("engine")));
+    if text.is_empty() {
+        return;
+    }
+    let id = FileId(u32::try_from(sources.files.len()).unwrap_or(u32::MAX));
+    let mut source = Source::new("engine.uplink".into(), PathBuf::new());
+    source.tree = tree::parse(&text, id, report);
+    source.text = text;
+    sources.files.push(source);
+    sources.canary = Some(id);
+    report.hush(id);
+    named.customers.resize(id.0 as usize, String::new());
+    named.customers.push(OWN_CUSTOMER.to_owned());
 }
 
 /// The paths written under `checks:`.
@@ -95,6 +130,7 @@ pub(crate) fn paths_of(checks: View<'_>) -> Vec<(String, Place)> {
 struct Search<'a> {
     folder: &'a Path,
     found: Vec<Found>,
+    tests: Vec<Found>,
     seen: HashSet<PathBuf>,
     full: bool,
     report: &'a mut Report,
@@ -157,7 +193,7 @@ impl Search<'_> {
         if !self.seen.insert(known) {
             return;
         }
-        if self.found.len() >= limits::FILES_MAX {
+        if self.found.len() + self.tests.len() >= limits::FILES_MAX {
             self.full = true;
             let what = format!("more than {} files", limits::FILES_MAX);
             self.report.add(Diagnostic::new(Code::TooMuch, what).at(place));
@@ -169,7 +205,8 @@ impl Search<'_> {
             self.report.add(Diagnostic::new(Code::Unreadable, what).at(place));
             return;
         }
-        self.found.push(Found {
+        let into = if is_test_name(&shown) { &mut self.tests } else { &mut self.found };
+        into.push(Found {
             customer: customer_of(path, depth),
             path: path.to_owned(),
             shown,
@@ -183,10 +220,14 @@ impl Search<'_> {
     }
 }
 
-/// `*.yaml` and `*.yml`, but not the routing tests beside them.
+/// `*.yaml` and `*.yml`.
 fn is_checks_name(name: &str) -> bool {
-    let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
-    stem.is_some_and(|it| !it.ends_with(".test"))
+    name.ends_with(".yaml") || name.ends_with(".yml")
+}
+
+/// `*.test.yaml`: routing tests, which are no part of the plan.
+fn is_test_name(name: &str) -> bool {
+    name.ends_with(".test.yaml") || name.ends_with(".test.yml")
 }
 
 /// `checks/acme.yaml` is acme's, and so is everything in `checks/acme/`.

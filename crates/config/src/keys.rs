@@ -13,8 +13,9 @@ use crate::{
     words,
 };
 
-/// Settings of a check, which every layer can hold.
-pub(crate) const SETTINGS: &[&str] = &["every", "timeout", "retry", "states", "flapping", "period"];
+/// Settings of a check, and who is told about it, which every layer can hold.
+pub(crate) const SETTINGS: &[&str] =
+    &["every", "timeout", "retry", "states", "flapping", "period", "policy", "contract"];
 
 /// What a map is about, as far as its keys are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,21 @@ impl Level {
     /// Its own keys, besides settings and kinds.
     pub(crate) fn own(self) -> &'static [&'static str] {
         match self {
-            Self::Main => &["engine", "checks", "defaults", "templates"],
+            Self::Main => &[
+                "engine",
+                "checks",
+                "defaults",
+                "templates",
+                "people",
+                "teams",
+                "oncall",
+                "channels",
+                "policies",
+                "contracts",
+                "calendars",
+                "groups",
+                "maintenance",
+            ],
             Self::Engine => &[
                 "listen",
                 "data",
@@ -69,6 +84,10 @@ impl Level {
                 "in_flight_per_host",
                 "record",
                 "secrets",
+                "uplink",
+                "own",
+                "heartbeat",
+                "url",
             ],
             Self::Defaults => &["labels", "alive"],
             Self::CheckFile => &[
@@ -83,6 +102,16 @@ impl Level {
                 "hosts",
                 "services",
                 "templates",
+                "contacts",
+                "people",
+                "teams",
+                "oncall",
+                "channels",
+                "policies",
+                "contracts",
+                "calendars",
+                "groups",
+                "maintenance",
             ],
             Self::Site => &["labels", "alive", "use", "timezone"],
             Self::Template => {
@@ -96,30 +125,11 @@ impl Level {
     /// Keys that are understood but not acted on yet.
     fn later(self) -> &'static [&'static str] {
         match self {
-            Self::Main | Self::CheckFile => &[
-                "people",
-                "teams",
-                "oncall",
-                "channels",
-                "policies",
-                "contracts",
-                "groups",
-                "calendars",
-                "watchdogs",
-                "maintenance",
-                "contract",
-                "policy",
-                "from",
-                "fail",
-                "sla",
-                "discover",
-            ],
+            Self::Main | Self::CheckFile => &["watchdogs", "from", "fail", "sla", "discover"],
             Self::Engine => &[],
-            Self::Defaults | Self::Service => &["contract", "policy", "from", "fail", "sla"],
-            Self::Site => &["zone", "network", "contract", "policy", "from", "fail", "sla"],
-            Self::Template | Self::Host => {
-                &["contract", "policy", "from", "fail", "sla", "discover", "in_flight"]
-            }
+            Self::Defaults | Self::Service => &["from", "fail", "sla"],
+            Self::Site => &["zone", "network", "from", "fail", "sla"],
+            Self::Template | Self::Host => &["from", "fail", "sla", "discover", "in_flight"],
         }
     }
 
@@ -155,7 +165,23 @@ pub(crate) fn check(
     }
 }
 
-fn not_carried_out(key: View<'_>, name: &str) -> Diagnostic {
+/// Looks at the keys of a map that is no layer of settings: a person, a channel, a policy.
+pub(crate) fn only(map: View<'_>, owner: &str, known: &[&str], report: &mut Report) {
+    for (key, _) in map.pairs() {
+        let Some(name) = key.text().filter(|it| !known.contains(it)) else { continue };
+        let near =
+            words::nearest(name, known.iter().copied()).map(|it| format!("did you mean `{it}`?"));
+        let help = near.unwrap_or_else(|| format!("its keys are {}", crate::gather::list(known)));
+        report.add(
+            Diagnostic::new(Code::UnknownKey, format!("unknown key {}", quoted(name)))
+                .at(key.place())
+                .label(format!("{owner} has no such key"))
+                .help(help),
+        );
+    }
+}
+
+pub(crate) fn not_carried_out(key: View<'_>, name: &str) -> Diagnostic {
     let what = format!("{} is not carried out by this version", quoted(name));
     Diagnostic::new(Code::NotCarriedOut, what).at(key.place()).label("this has no effect yet")
 }

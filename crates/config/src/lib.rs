@@ -10,6 +10,7 @@
 mod code;
 mod diagnostic;
 mod draft;
+mod duty;
 mod engine;
 mod explain;
 mod files;
@@ -26,6 +27,8 @@ mod params;
 mod parents;
 mod plan;
 mod render;
+mod routing;
+mod section;
 mod settle;
 mod source;
 mod tree;
@@ -35,7 +38,8 @@ mod yaml;
 pub use code::{Code, Severity};
 pub use diagnostic::Diagnostic;
 pub use explain::{Explanation, Setting, Unknown, Wording, explain};
-pub use loaded::{Counts, Loaded, load};
+pub use loaded::{Counts, Loaded, load, load_at};
+pub use routing::{Given, RoutingTest, ToldBy, tests};
 
 /// A written text for a message: short, between back quotes, harmless on a terminal.
 fn quoted(text: &str) -> String {

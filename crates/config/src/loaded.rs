@@ -1,20 +1,25 @@
 //! The way through all stages, and what comes out at its end.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
 
-use model::{Kind, Plan, stable_hash};
+use model::{ChannelKind, Kind, Moment, Plan, stable_hash};
 use serde_json::Value as Json;
 
 use crate::{
     code::{Code, Severity},
     diagnostic::{Diagnostic, Report},
-    draft::{self, Draft},
+    draft::{self, Draft, OWN_CUSTOMER},
+    duty::{self, Assigner, Desk, Names},
     engine, files,
     fill::Filler,
     layers::{self, Library},
     limits,
     mask::SecretNames,
-    plan,
+    plan::{self, Makings},
     render::Printer,
     settle::Settler,
     source::{MAIN, Place, Sources},
@@ -50,11 +55,27 @@ pub struct Loaded {
     pub(crate) secrets: SecretNames,
     pub(crate) kinds: Vec<Kind>,
     pub(crate) folder: PathBuf,
+    /// What is wrong with the files of routing tests, as files.
+    pub(crate) test_diagnostics: Vec<Diagnostic>,
+    pub(crate) now: Moment,
 }
 
-/// Reads the main file and everything it names.
+/// Reads the main file and everything it names, today.
 #[must_use]
-pub fn load(main_file: &Path, kinds: &[Kind]) -> Loaded {
+pub fn load(main_file: &Path, kinds: &[Kind], channel_kinds: &[ChannelKind]) -> Loaded {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = Moment::ZERO.after(now);
+    load_at(main_file, kinds, channel_kinds, now)
+}
+
+/// The same on another day: some doubts are about the time to come.
+#[must_use]
+pub fn load_at(
+    main_file: &Path,
+    kinds: &[Kind],
+    channel_kinds: &[ChannelKind],
+    now: Moment,
+) -> Loaded {
     let mut report = Report::default();
     let folder = main_file.parent().unwrap_or(Path::new("")).to_owned();
     let mut sources = files::begin(main_file, &mut report);
@@ -62,11 +83,14 @@ pub fn load(main_file: &Path, kinds: &[Kind]) -> Loaded {
         Some(checks) => files::paths_of(checks),
         None => Vec::new(),
     };
-    let named = files::read_checks(&mut sources, &folder, &checks, &mut report);
+    let mut named = files::read_checks(&mut sources, &folder, &checks, &mut report);
+    files::add_canaries(&mut sources, &mut named, &mut report);
+    let mut test_report = Report::default();
+    files::read_tests(&mut sources, &named, &mut test_report);
     let draft = draft::read(&sources, &named, kinds, &mut report);
     let library = Library::new(&sources, kinds, &draft, &mut report);
     let engine = draft.engine.map(|it| sources.view(it));
-    let secrets = SecretNames::of(kinds);
+    let secrets = SecretNames::of(kinds, channel_kinds);
     let filler = Filler::new(&folder, &engine::secrets_folder(engine), secrets.clone());
     let revision = revision(&sources);
     let engine = engine::settings(engine, &folder, &filler, revision, &mut report);
@@ -81,17 +105,29 @@ pub fn load(main_file: &Path, kinds: &[Kind]) -> Loaded {
         record_results: false,
         revision,
     };
-    let plan = plan::plan(&library, &settler, engine.unwrap_or_else(stand_in), &mut report);
+    let names = Names::new(&draft);
+    let (library, settler) = (&library, &settler);
+    let desk = Desk { library, settler, names: &names, channel_kinds, folder: &folder, now };
+    let read = duty::read(desk, &mut report);
+    let of_contract: Vec<Option<u32>> = read.duty.contracts.iter().map(|it| it.policy).collect();
+    let (filler, of_contract) = (&settler.filler, &of_contract);
+    let assigner = Assigner { library, filler, names: &names, of_contract };
+    assigner.mentioned(&mut report);
+    let makings = Makings { library, settler, assigner, sites: &duty::sites(&draft).0 };
+    let mut plan = plan::plan(makings, engine.unwrap_or_else(stand_in), &mut report);
     if !draft.incomplete {
-        layers::unused_templates(&library, &mut report);
+        layers::unused_templates(library, &mut report);
+        duty::lint(&read, &plan, desk, &mut report);
     }
+    plan.duty = Arc::new(read.duty);
     if report.errors == 0 {
         nothing_to_watch(&sources, &plan, &mut report);
     }
     let counts = Counts {
         files: sources.written().count(),
-        customers: draft.customers.len(),
-        hosts: plan.hosts.len(),
+        // The engine's own are no customer of anybody.
+        customers: draft.customers.iter().filter(|it| &*it.name != OWN_CUSTOMER).count(),
+        hosts: plan.hosts.iter().filter(|it| &*it.customer != OWN_CUSTOMER).count(),
         services: plan.services.len(),
     };
     let (errors, warnings, dropped) = (report.errors, report.warnings, report.dropped());
@@ -107,6 +143,8 @@ pub fn load(main_file: &Path, kinds: &[Kind]) -> Loaded {
         secrets,
         kinds: kinds.to_vec(),
         folder,
+        test_diagnostics: test_report.sorted(),
+        now,
     }
 }
 
@@ -158,16 +196,23 @@ impl Loaded {
     /// All diagnostics as rustc prints them, an empty line between them; empty if there are none.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
-        let mut printer = Printer::new(&self.sources, &self.secrets, colour);
-        let mut text = String::new();
-        for found in &self.diagnostics {
-            text.push_str(&printer.print(found));
-            text.push_str("\n\n");
-        }
+        let mut text = self.render_all(&self.diagnostics, colour);
         if self.dropped > 0 {
             let shown = limits::DIAGNOSTICS_MAX;
             let dropped = self.dropped;
             text.push_str(&format!("{dropped} more are not shown, after the first {shown}\n\n"));
+        }
+        text
+    }
+
+    /// These diagnostics in the same way: those of routing tests are no part of the load.
+    #[must_use]
+    pub fn render_all(&self, all: &[Diagnostic], colour: bool) -> String {
+        let mut printer = Printer::new(&self.sources, &self.secrets, colour);
+        let mut text = String::new();
+        for found in all {
+            text.push_str(&printer.print(found));
+            text.push_str("\n\n");
         }
         text
     }

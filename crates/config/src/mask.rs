@@ -41,11 +41,19 @@ static USERINFO: LazyLock<Regex> =
 
 /// The names of keys whose values are never shown.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct SecretNames(Vec<String>);
+pub(crate) struct SecretNames {
+    everywhere: Vec<String>,
+    /// Those that are secrets only below `channels:`: the URL of a chat room lets anybody write
+    /// into it, that of a web page is no secret.
+    of_channels: Vec<String>,
+}
+
+/// Secrets of channels besides those that their kinds name.
+const CHANNEL_NAMES: &[&str] = &["sign"];
 
 impl SecretNames {
     /// Those of every kind, and what people call such things.
-    pub(crate) fn of(kinds: &[model::Kind]) -> Self {
+    pub(crate) fn of(kinds: &[model::Kind], channel_kinds: &[model::ChannelKind]) -> Self {
         let mut names: Vec<String> = SECRET_NAMES.iter().map(|it| (*it).to_owned()).collect();
         for kind in kinds {
             let secret = kind.spec.params.iter().filter(|it| it.form == model::Form::Secret);
@@ -56,21 +64,30 @@ impl SecretNames {
                 }
             }
         }
-        Self(names)
+        let params = channel_kinds.iter().flat_map(|it| it.spec.params);
+        let secret = params.filter(|it| it.form == model::Form::Secret).map(|it| it.name);
+        let of_channels = CHANNEL_NAMES.iter().copied().chain(secret).map(str::to_owned).collect();
+        Self { everywhere: names, of_channels }
     }
 
     /// Is `key` such a name, or nearly?
     pub(crate) fn has(&self, key: &str) -> bool {
-        /// Shorter keys are too near to everything.
-        const MISSPELT_BYTES_MIN: usize = 5;
         let key = key.to_ascii_lowercase();
         // The folder of the secrets.
         if key == "secrets" {
             return false;
         }
-        let names = || self.0.iter().map(String::as_str);
-        names().any(|it| it == key)
-            || (key.len() >= MISSPELT_BYTES_MIN && words::nearest(&key, names()).is_some())
+        /// Shorter keys are too near to everything.
+        const MISSPELT_BYTES_MIN: usize = 5;
+        is_near(&key, self.everywhere.iter(), MISSPELT_BYTES_MIN)
+    }
+
+    /// Is it one below `channels:`, or nearly?
+    fn has_in_channels(&self, key: &str) -> bool {
+        /// There are few keys here, and `urll` is one of them.
+        const MISSPELT_BYTES_MIN: usize = 4;
+        let key = key.to_ascii_lowercase();
+        self.has(&key) || is_near(&key, self.of_channels.iter(), MISSPELT_BYTES_MIN)
     }
 
     /// The bytes of `text` that must not be shown, in order.
@@ -78,9 +95,11 @@ impl SecretNames {
         let mut found = Vec::new();
         let mut at = 0;
         // The same few keys stand in every line.
-        let mut known: HashMap<&str, bool> = HashMap::new();
-        // Lines that are indented more than this belong to a secret value.
-        let mut hidden_below: Option<usize> = None;
+        let mut known: HashMap<(&str, bool), bool> = HashMap::new();
+        let mut in_channels = false;
+        // Lines that are indented more than this belong to a secret value, and so do the items of a
+        // list that are indented as much, if there is one.
+        let mut hidden_below: Option<(usize, bool)> = None;
         let mut quote: Option<char> = None;
         for line in text.split_inclusive('\n') {
             let start = at;
@@ -98,16 +117,22 @@ impl SecretNames {
             if body.trim_start().is_empty() {
                 continue;
             }
-            if hidden_below.is_some_and(|it| indent > it) {
+            let is_item = body.trim_start().starts_with('-');
+            if hidden_below
+                .is_some_and(|(it, list)| indent > it || (list && is_item && indent == it))
+            {
                 found.push(start + indent..start + body.len());
                 continue;
             }
             hidden_below = None;
-            for (value, flow) in self.values(body, &mut known) {
+            if indent == 0 && !body.starts_with('#') {
+                in_channels = body.starts_with("channels:");
+            }
+            for (value, flow) in self.values(body, in_channels, &mut known) {
                 found.push(start + value.start..start + value.end);
                 quote = unclosed(&body[value.clone()]);
                 if !flow && quote.is_none() {
-                    hidden_below = Some(indent);
+                    hidden_below = Some((indent, value.is_empty() && !is_item));
                 }
             }
         }
@@ -119,7 +144,8 @@ impl SecretNames {
     fn values<'t>(
         &self,
         line: &'t str,
-        known: &mut HashMap<&'t str, bool>,
+        in_channels: bool,
+        known: &mut HashMap<(&'t str, bool), bool>,
     ) -> Vec<(Range<usize>, bool)> {
         let mut found: Vec<(Range<usize>, bool)> = Vec::new();
         for (colon, _) in line.match_indices(':') {
@@ -134,7 +160,11 @@ impl SecretNames {
             }
             let key = key.rsplit(['{', ',', '[']).next().unwrap_or(key).trim_start();
             let key = key.trim_start_matches(['-', '?', ' ']).trim_matches(['"', '\'', ' ']);
-            if key.is_empty() || !*known.entry(key).or_insert_with(|| self.has(key)) {
+            let is_secret = known.entry((key, in_channels)).or_insert_with(|| match in_channels {
+                true => self.has_in_channels(key),
+                false => self.has(key),
+            });
+            if key.is_empty() || !*is_secret {
                 continue;
             }
             let flow = line[..colon].contains('{');
@@ -151,9 +181,23 @@ impl SecretNames {
     }
 }
 
+/// Is `key`, in small letters, one of `names`, or nearly if it has at least so many bytes?
+fn is_near<'n>(
+    key: &str,
+    names: impl Iterator<Item = &'n String> + Clone,
+    misspelt_bytes_min: usize,
+) -> bool {
+    let mut all = names.clone().map(String::as_str);
+    all.any(|it| it == key)
+        || (key.len() >= misspelt_bytes_min
+            && words::nearest(key, names.map(String::as_str)).is_some())
+}
+
 /// How far a value reaches in its line.
 fn value_bytes(value: &str, flow: bool) -> usize {
     match value.chars().next() {
+        // A list of secrets is one.
+        Some('[') if flow => value.find(']').map_or(value.len(), |it| it + 1),
         Some(quote @ ('"' | '\'')) => value[1..].find(quote).map_or(value.len(), |it| it + 2),
         _ if value.starts_with("${") => value.find('}').map_or(value.len(), |it| it + 1),
         _ if flow => {
@@ -216,7 +260,7 @@ mod tests {
 
     fn masked(text: &str) -> String {
         let mut shown = text.to_owned();
-        for range in SecretNames::of(&[]).ranges(text).into_iter().rev() {
+        for range in SecretNames::of(&[], &[]).ranges(text).into_iter().rev() {
             shown.replace_range(range, "#");
         }
         shown
@@ -234,6 +278,15 @@ mod tests {
         assert_eq!(masked("password:\n  a\n  b\nnext: 1"), "password:\n  #\n  #\nnext: 1");
         assert_eq!(masked("token: |\n  a\n\n  b\nx: y"), "token: #\n  #\n\n  #\nx: y");
         assert_eq!(masked("token: \"a\n b: c\" \nx: y"), "token: #\n# \nx: y");
+    }
+
+    #[test]
+    fn what_is_secret_of_channels_only_is_shown_elsewhere() {
+        let text = "token:\n- a\n- b\nx: c";
+        assert_eq!(masked(text), "token:\n#\n#\nx: c");
+        let text = "sign: a\nchannels:\n  x: { sign: [b, c], type: d }\n  # e\n  y:\n    sign: f\nteams:\n  sign: g";
+        let hidden = "sign: a\nchannels:\n  x: { sign: #, type: d }\n  # e\n  y:\n    sign: #\nteams:\n  sign: g";
+        assert_eq!(masked(text), hidden);
     }
 
     #[test]

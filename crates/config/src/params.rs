@@ -10,6 +10,7 @@ use crate::{
     draft::shape,
     fill::{Filled, Filler},
     gather::{Gathered, Slot, Written},
+    layers::{Layer, Part, Rank},
     mask,
     settle::{expect_map, not_one_of, read, secret_shown},
     source::View,
@@ -76,6 +77,17 @@ fn value(
         Form::Codes => codes(filler, last, report),
         form => single(filler, form, last, report),
     }
+}
+
+/// One parameter that is written in one place, as those of a channel are.
+pub(crate) fn single_layer(
+    filler: &Filler,
+    spec: &ParamSpec,
+    view: View<'_>,
+    report: &mut Report,
+) -> Option<Value> {
+    let layer = Layer { rank: Rank::Service, part: Part::Own, at: view.at };
+    value(filler, spec, &[Written { layer, depth: 0, value: view }], report)
 }
 
 fn single(filler: &Filler, form: Form, view: View<'_>, report: &mut Report) -> Option<Value> {

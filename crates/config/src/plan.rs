@@ -20,7 +20,8 @@ use model::{Asked, EngineSettings, Host, Labels, Plan, Service};
 use crate::{
     code::Code,
     diagnostic::{Diagnostic, Report},
-    draft::{CustomerDraft, HostDraft, Named, range_fault},
+    draft::{CustomerDraft, HostDraft, Named, OWN_CUSTOMER, range_fault},
+    duty::{Assigned, Assigner},
     gather::gather,
     labels,
     layers::{Base, Layer, Library, Put, Rank},
@@ -35,14 +36,20 @@ use crate::{
 /// Keys of a host that say where it is, not how it is watched.
 const OF_PLACE: &[&str] = &["address", "use", "behind", "site"];
 
+/// What a plan is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Makings<'l, 'a> {
+    pub(crate) library: &'l Library<'a>,
+    pub(crate) settler: &'l Settler,
+    pub(crate) assigner: Assigner<'l, 'a>,
+    /// The place of each site, by its map.
+    pub(crate) sites: &'l HashMap<At, u32>,
+}
+
 /// Makes the plan; mistakes go into the report, and then it is good for nothing.
-pub(crate) fn plan(
-    library: &Library<'_>,
-    settler: &Settler,
-    engine: EngineSettings,
-    report: &mut Report,
-) -> Plan {
-    let parts = plan_customers(library, settler, report);
+pub(crate) fn plan(makings: Makings<'_, '_>, engine: EngineSettings, report: &mut Report) -> Plan {
+    let library = makings.library;
+    let parts = plan_customers(makings, report);
     let mut plan = Plan { engine, hosts: Vec::new(), services: Vec::new(), duty: Arc::default() };
     let mut wanted = Vec::new();
     for part in parts {
@@ -67,13 +74,14 @@ struct Part {
     wanted: Vec<Vec<Wanted>>,
 }
 
-fn plan_customers(library: &Library<'_>, settler: &Settler, report: &mut Report) -> Vec<Part> {
+fn plan_customers(makings: Makings<'_, '_>, report: &mut Report) -> Vec<Part> {
+    let Makings { library, settler, .. } = makings;
     let customers = &library.draft.customers;
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut planner =
-            Planner { library, settler, asked: HashMap::new(), report: Report::default() };
+            Planner { makings, library, settler, asked: HashMap::new(), report: Report::default() };
         let mut done = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
@@ -101,11 +109,19 @@ fn plan_customers(library: &Library<'_>, settler: &Settler, report: &mut Report)
 }
 
 struct Planner<'l, 'a> {
+    makings: Makings<'l, 'a>,
     library: &'l Library<'a>,
     settler: &'l Settler,
     /// Checks that were put together of the same layers before, by the kind of the name as well.
-    asked: HashMap<(Vec<Layer>, Option<&'static str>), Option<Asked>>,
+    asked: HashMap<(Vec<Layer>, Option<&'static str>), Option<Watched>>,
     report: Report,
+}
+
+/// What is asked, and who hears of it.
+#[derive(Clone)]
+struct Watched {
+    asked: Asked,
+    assigned: Assigned,
 }
 
 /// Hosts that are alike but for name and address.
@@ -121,8 +137,9 @@ struct Alike {
 #[derive(Clone)]
 struct Built {
     alive: Option<Asked>,
+    assigned: Assigned,
     labels: Labels,
-    services: Vec<(Box<str>, Labels, Asked)>,
+    services: Vec<(Box<str>, Labels, Watched)>,
     /// Some were written, whether they could be read or not.
     has_services: bool,
     /// The first thing that asks the host's address.
@@ -150,7 +167,8 @@ impl<'a> Planner<'_, 'a> {
                 let build = || Arc::new(self.build(&base, host));
                 known.entry(alike).or_insert_with(build).clone()
             };
-            if base_is_whole && !built.has_services && host.ordinal == 0 {
+            let own = &*customer.name == OWN_CUSTOMER;
+            if base_is_whole && !built.has_services && host.ordinal == 0 && !own {
                 self.report.add(without_service(self.library.view(host.key)));
             }
             self.host(customer, host, &base, &built, &mut addresses, &mut part);
@@ -176,14 +194,14 @@ impl<'a> Planner<'_, 'a> {
             _ => {}
         }
         let number = u32::try_from(part.hosts.len()).unwrap_or(u32::MAX);
-        part.services.extend(built.services.iter().map(|(name, labels, asked)| Service {
+        part.services.extend(built.services.iter().map(|(name, labels, watched)| Service {
             host: Some(number),
             customer: customer.name.clone(),
             name: name.clone(),
             labels: labels.clone(),
-            asked: asked.clone(),
-            policy: None,
-            contract: None,
+            asked: watched.asked.clone(),
+            policy: watched.assigned.policy,
+            contract: watched.assigned.contract,
         }));
         part.wanted.push(self.wanted(base));
         part.hosts.push(Host {
@@ -193,9 +211,9 @@ impl<'a> Planner<'_, 'a> {
             parents: Vec::new(),
             labels: built.labels.clone(),
             alive: built.alive.clone(),
-            site: None,
-            policy: None,
-            contract: None,
+            site: base.site.and_then(|it| self.makings.sites.get(&it).copied()),
+            policy: built.assigned.policy,
+            contract: built.assigned.contract,
         });
     }
 
@@ -212,21 +230,23 @@ impl<'a> Planner<'_, 'a> {
         let own = self.library.view(host.body).get("services");
         let has_services = !puts.is_empty() || own.is_some_and(|it| it.pairs().next().is_some());
         let alive = self.library.alive(base, &mut self.report);
+        let layers = alive.as_ref().map_or(&base.layers, |it| &it.layers);
+        let assigned = self.makings.assigner.assign(layers, &mut self.report);
         let alive = alive.and_then(|put| {
-            let asked = self.asked(&put, "");
-            needs_address = asked.iter().find(|it| self.needs_host(it)).map(|_| put.key);
-            asked
+            let asked = self.watched(&put, "")?.asked;
+            needs_address = self.needs_host(&asked).then_some(put.key);
+            Some(asked)
         });
         for (name, put) in puts {
             let labels = self.labels(&put.labelled);
-            let Some((asked, labels)) = self.asked(&put, name).zip(labels) else { continue };
-            if self.needs_host(&asked) {
+            let Some((watched, labels)) = self.watched(&put, name).zip(labels) else { continue };
+            if self.needs_host(&watched.asked) {
                 needs_address = needs_address.or(Some(put.key));
             }
-            services.push((name.into(), labels, asked));
+            services.push((name.into(), labels, watched));
         }
         let labels = self.labels(&base.layers).unwrap_or_default();
-        Built { alive, labels, services, has_services, needs_address }
+        Built { alive, assigned, labels, services, has_services, needs_address }
     }
 
     fn labels(&mut self, layers: &[Layer]) -> Option<Labels> {
@@ -237,7 +257,7 @@ impl<'a> Planner<'_, 'a> {
     }
 
     /// The check that is put together of these layers.
-    fn asked(&mut self, put: &Put, name: &str) -> Option<Asked> {
+    fn watched(&mut self, put: &Put, name: &str) -> Option<Watched> {
         let alone = put.layers.iter().any(|it| it.rank >= Rank::Host);
         if alone {
             return self.settle(put, name);
@@ -247,14 +267,16 @@ impl<'a> Planner<'_, 'a> {
         if let Some(known) = self.asked.get(&key) {
             return known.clone();
         }
-        let asked = self.settle(put, name);
-        self.asked.insert(key, asked.clone());
-        asked
+        let watched = self.settle(put, name);
+        self.asked.insert(key, watched.clone());
+        watched
     }
 
-    fn settle(&mut self, put: &Put, name: &str) -> Option<Asked> {
+    fn settle(&mut self, put: &Put, name: &str) -> Option<Watched> {
+        let assigned = self.makings.assigner.assign(&put.layers, &mut self.report);
         let gathered = gather(self.library, put, name, &mut self.report)?;
-        self.settler.settle(&gathered, self.library.kinds, &mut self.report)
+        let asked = self.settler.settle(&gathered, self.library.kinds, &mut self.report)?;
+        Some(Watched { asked, assigned })
     }
 
     /// Does the check ask the host's address, rather than one of its own?
@@ -273,10 +295,10 @@ impl<'a> Planner<'_, 'a> {
                 continue;
             };
             let labels = self.labels(&put.labelled);
-            let Some((asked, labels)) = self.asked(&put, &service.name).zip(labels) else {
+            let Some((watched, labels)) = self.watched(&put, &service.name).zip(labels) else {
                 continue;
             };
-            if self.needs_host(&asked) {
+            if self.needs_host(&watched.asked) {
                 self.report.add(no_host(service, put.key));
             }
             part.services.push(Service {
@@ -284,9 +306,9 @@ impl<'a> Planner<'_, 'a> {
                 customer: customer.name.clone(),
                 name: service.name.clone(),
                 labels,
-                asked,
-                policy: None,
-                contract: None,
+                asked: watched.asked,
+                policy: watched.assigned.policy,
+                contract: watched.assigned.contract,
             });
         }
     }
@@ -420,7 +442,7 @@ fn no_host(service: &Named, key: Place) -> Diagnostic {
 }
 
 /// Name or IP address of a host.
-fn address(text: &str) -> Result<Arc<str>, words::Fault> {
+pub(crate) fn address(text: &str) -> Result<Arc<str>, words::Fault> {
     /// As long as a DNS name may be.
     const BYTES_MAX: usize = 253;
     let fault = |what: String| words::Fault {

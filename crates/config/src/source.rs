@@ -120,6 +120,10 @@ impl Source {
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     pub(crate) files: Vec<Source>,
+    /// The file that nobody wrote: the checks of our own uplink.
+    pub(crate) canary: Option<FileId>,
+    /// Where the routing tests begin, which are no part of the plan.
+    pub(crate) tests: Option<FileId>,
 }
 
 impl Sources {
@@ -127,10 +131,27 @@ impl Sources {
         &self.files[file.0 as usize]
     }
 
-    /// The files that people wrote, with their numbers.
+    /// The files that people wrote, with their numbers; without those of tests.
     pub(crate) fn written(&self) -> impl Iterator<Item = (FileId, &Source)> {
-        let numbered = self.files.iter().enumerate().skip(MAIN.0 as usize);
-        numbered.map(|(at, it)| (FileId(u32::try_from(at).unwrap_or(u32::MAX)), it))
+        let ends = [self.canary, self.tests].into_iter().flatten().min();
+        let end = ends.map_or(self.files.len(), |it| it.0 as usize);
+        self.numbered(MAIN.0 as usize, end)
+    }
+
+    fn numbered(&self, from: usize, until: usize) -> impl Iterator<Item = (FileId, &Source)> {
+        let all = self.files.iter().enumerate().take(until).skip(from);
+        all.map(|(at, it)| (FileId(u32::try_from(at).unwrap_or(u32::MAX)), it))
+    }
+
+    /// The file with the checks of our own uplink.
+    pub(crate) fn canaries(&self) -> impl Iterator<Item = (FileId, &Source)> {
+        self.canary.into_iter().map(|it| (it, self.of(it)))
+    }
+
+    /// The files of routing tests.
+    pub(crate) fn tests(&self) -> impl Iterator<Item = (FileId, &Source)> {
+        let from = self.tests.map_or(self.files.len(), |it| it.0 as usize);
+        self.numbered(from, self.files.len())
     }
 
     pub(crate) fn view(&self, at: At) -> View<'_> {

@@ -397,7 +397,7 @@ mod tests {
         source.text = text.into();
         let errors = report.errors;
         assert_eq!(errors, 0, "{:?}", report.sorted());
-        Sources { files: vec![source] }
+        Sources { files: vec![source], ..Sources::default() }
     }
 
     /// Each node on a line: depth, line:column, what stands there, what it means.

@@ -4,8 +4,10 @@
 //! here ever takes a lock that a shard could wait for on its way. A scrape reads the same atomics
 //! from a thread of its own and streams them out piece by piece, so its cost is its own.
 //!
-//! The console writes nothing. The one thing it can ask for, a reload, is a message to the server.
+//! The console writes nothing. What it can ask for, a reload or through [`api`] a command to the
+//! desk, is a message to others.
 
+pub mod api;
 mod board;
 mod body;
 mod cell;

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    Readings, Shared,
+    Readings, Shared, api,
     body::pieces,
     exposition::{self, Format},
 };
@@ -47,6 +47,8 @@ Campanile
 /-/healthy    200 while the process lives
 /-/ready      200 once every shard watches
 /-/reload     POST: read the configuration anew
+/api/v1/      problems, proposals, calls and more, for holders of a token
+              (described in /api/v1/openapi.json)
 ";
 
 /// Asks the server to read its configuration anew.
@@ -75,6 +77,7 @@ struct Desk {
 
 /// All pages.
 pub(crate) fn router(shared: Arc<Shared>, reload: mpsc::Sender<ReloadRequest>) -> Router {
+    let api = shared.api().map(api::router).unwrap_or_default();
     let desk = Desk { shared, reload, scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)) };
     Router::new()
         .route("/", get(|| async { INDEX }))
@@ -82,6 +85,7 @@ pub(crate) fn router(shared: Arc<Shared>, reload: mpsc::Sender<ReloadRequest>) -
         .route("/-/healthy", get(|| async { "healthy\n" }))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload_now))
+        .merge(api)
         .fallback(|| async { (StatusCode::NOT_FOUND, "there is no such page\n") })
         .layer(map_response(harden))
         .layer(from_fn_with_state(Arc::clone(&desk.shared), count))
@@ -177,7 +181,8 @@ async fn harden(mut response: Response) -> Response {
 }
 
 async fn count(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let is_other = !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST);
+    let is_other =
+        !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST | Method::DELETE);
     let page = if is_other { Visits::OTHER } else { Visits::page(request.uri().path()) };
     let response = next.run(request).await;
     shared.visits.count(page, response.status());
@@ -194,11 +199,13 @@ pub(crate) struct Visits {
 
 impl Visits {
     /// Only pages that exist become a label: anybody can ask for any path.
-    const PAGES: [&'static str; 5] = ["/", "/metrics", "/-/healthy", "/-/ready", "/-/reload"];
+    const PAGES: [&'static str; 6] =
+        ["/", "/metrics", "/-/healthy", "/-/ready", "/-/reload", "/api/v1"];
     const OTHER: usize = Self::PAGES.len();
-    const CODES: [u16; 8] = [200, 400, 403, 404, 405, 413, 503, 504];
+    const CODES: [u16; 12] = [200, 201, 400, 401, 403, 404, 405, 409, 413, 429, 503, 504];
 
     fn page(path: &str) -> usize {
+        let path = if path.starts_with("/api/v1/") { "/api/v1" } else { path };
         Self::PAGES.iter().position(|it| *it == path).unwrap_or(Self::OTHER)
     }
 

@@ -86,6 +86,9 @@ pub async fn serve(
         connections.spawn(attend(stream, peer, router.clone(), stopped.clone(), visitor));
     }
     drop((listener, stop));
+    if let Some(api) = shared.api() {
+        api.end();
+    }
     let drained = async {
         while let Some(ended) = connections.join_next().await {
             log_panic(ended);

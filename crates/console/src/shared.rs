@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
@@ -13,6 +13,7 @@ use model::Moment;
 
 use crate::{
     Board, Counters, Readings,
+    api::Api,
     pages::Visits,
     readings::{Reading, Source, Sources},
 };
@@ -39,6 +40,7 @@ pub struct Shared {
     /// In nanoseconds since 1970; 0: none yet.
     plan_loaded_at: AtomicU64,
     sources: Mutex<Sources>,
+    api: OnceLock<Api>,
     pub(crate) visits: Visits,
 }
 
@@ -69,6 +71,7 @@ impl Shared {
             reload_failed: AtomicBool::new(false),
             plan_loaded_at: AtomicU64::new(0),
             sources: Mutex::new(Sources(Vec::new())),
+            api: OnceLock::new(),
             visits: Visits::default(),
         }
     }
@@ -114,6 +117,21 @@ impl Shared {
     pub fn add_source(&self, source: impl Fn(&mut Readings) + Send + Sync + 'static) {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         sources.0.push(Arc::new(source));
+    }
+
+    /// Offers the interface for people and programs. To be called once, before
+    /// [`serve`](crate::serve()); without it there is none.
+    pub fn offer(&self, api: Api) {
+        let figures = api.clone();
+        if self.api.set(api).is_ok() {
+            self.add_source(move |readings| figures.readings(readings));
+        } else {
+            debug_assert!(false, "the interface is offered once");
+        }
+    }
+
+    pub(crate) fn api(&self) -> Option<&Api> {
+        self.api.get()
     }
 
     /// Why the engine is not ready; `None` if it is.

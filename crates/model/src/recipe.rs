@@ -27,7 +27,7 @@ pub struct Recurrence {
     pub zone: Arc<str>,
     /// When it begins.
     pub rule: Begin,
-    /// How long it lasts, in elapsed time; not used by [`Begin::Once`].
+    /// How long it lasts, in elapsed time; zero for a [`Begin::Once`] whose end was written.
     pub length: Duration,
 }
 
@@ -77,7 +77,7 @@ pub struct WeekHours {
     pub text: Arc<str>,
     /// IANA name of the zone whose clock it is read on.
     pub zone: Arc<str>,
-    /// Day and night; the rest does not count then.
+    /// Day and night, on all days that are not closed; the rest does not count then.
     pub always: bool,
     /// Sorted, not overlapping.
     pub spans: Vec<SpanOfWeek>,

@@ -51,7 +51,7 @@ pub(crate) fn take_apart(plan: &Plan, laid: &Laid, before: &Board, now: Moment) 
             of_host: true,
             host: None,
             has_parents: !parents.is_empty(),
-            canary: false,
+            canary: is_canary(plan, name),
             check: host.alive.as_ref().map(|it| Arc::clone(&it.check)),
             phase: stable_hash(name),
             definition: 0,
@@ -68,7 +68,7 @@ pub(crate) fn take_apart(plan: &Plan, laid: &Laid, before: &Board, now: Moment) 
             of_host: false,
             host: host.map(|it| it.1),
             has_parents: false,
-            canary: false,
+            canary: is_canary(plan, name),
             check: Some(Arc::clone(&service.asked.check)),
             phase: phase_of(service, name, plan),
             definition: 0,
@@ -83,6 +83,11 @@ pub(crate) fn take_apart(plan: &Plan, laid: &Laid, before: &Board, now: Moment) 
         piece.cell = board.cell(piece.id).cloned();
     }
     Pieces { all: bench.all, behind, board }
+}
+
+/// Does it tell whether we ourselves can see out?
+fn is_canary(plan: &Plan, name: &str) -> bool {
+    plan.duty.uplink.canaries.iter().any(|it| **it == *name)
 }
 
 /// Services of one host whose kind can put them into one request share their place in time.

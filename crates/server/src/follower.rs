@@ -1,19 +1,36 @@
 //! Follows the configuration: the first plan and every later one, from the file to what runs.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use console::{ReloadOutcome, ReloadRequest};
-use model::{Belief, CheckableId, EngineSettings, Plan};
+use model::{Belief, CheckableId, Duty, EngineSettings, Moment, Plan, Span};
 use store::Order;
-use tokio::{signal::unix::Signal, sync::mpsc};
+use tokio::{
+    signal::unix::Signal,
+    sync::mpsc,
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::{
     build::{Piece, take_apart},
+    desk::{Rules, ToDesk, standings_of, subjects_of},
     load,
     parts::{Parts, blocking, limits_of},
     register::Register,
     shard::Change,
 };
+
+/// How far back local rules of time are worked out: the clocks of calls look back that far.
+const CALENDAR_BACK: Duration = Duration::from_secs(60 * 86_400);
+/// How far ahead.
+const CALENDAR_AHEAD: Duration = Duration::from_secs(400 * 86_400);
+/// How often that is done anew.
+const CALENDAR_EVERY: Duration = Duration::from_secs(86_400);
+
+/// What calendars cover at `now`.
+pub(crate) fn horizon(now: Moment) -> Span {
+    Span { from: now.before(CALENDAR_BACK), until: now.after(CALENDAR_AHEAD) }
+}
 
 /// Whoever makes the parts of an engine do what the configuration says.
 pub(crate) struct Follower<'a> {
@@ -22,12 +39,14 @@ pub(crate) struct Follower<'a> {
     register: Register,
     /// The settings that need a restart, as they were at the start.
     running: EngineSettings,
+    duty: Arc<Duty>,
 }
 
 impl<'a> Follower<'a> {
     /// Follows `main_file`; `running` are the settings that `parts` were started with.
     pub(crate) fn new(main_file: PathBuf, parts: &'a Parts, running: EngineSettings) -> Self {
-        Self { main_file, parts, register: Register::new(parts.common.shards), running }
+        let register = Register::new(parts.common.shards);
+        Self { main_file, parts, register, running, duty: Arc::default() }
     }
 
     /// Begins with `plan`, then reads the file anew whenever somebody asks for it. Ends when nobody
@@ -44,9 +63,16 @@ impl<'a> Follower<'a> {
         drop((plan, restored));
         self.parts.begin().await;
         tracing::info!(shards = self.parts.common.shards, "watching");
+        let mut calendar = interval(CALENDAR_EVERY);
+        calendar.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        calendar.tick().await;
         loop {
             let request = tokio::select! {
                 _ = hangup.recv() => None,
+                _ = calendar.tick() => {
+                    self.turn_calendar().await;
+                    continue;
+                }
                 request = reloads.recv() => match request {
                     Some(request) => Some(request),
                     None => return,
@@ -63,13 +89,21 @@ impl<'a> Follower<'a> {
     /// Makes `plan` the one that runs. What is believed of those that stay is kept; `restored` is
     /// what an earlier process believed of those that are new.
     async fn apply(&mut self, plan: &Plan, restored: &HashMap<String, Belief>) {
-        let common = &self.parts.common;
+        let parts = self.parts;
+        let common = &parts.common;
         let laid = self.register.lay(plan);
         let pieces = take_apart(plan, &laid, &common.shared.board(), common.clock.now());
         let hosts = plan.hosts.iter().zip(&laid.hosts).filter(|(host, _)| host.alive.is_some());
         let up_of_hosts: Vec<(CheckableId, bool)> = hosts
             .filter_map(|(_, (id, name))| Some((*id, restored.get(&**name)?.now.status.is_fine())))
             .collect();
+        let rules = Rules {
+            duty: Arc::clone(&plan.duty),
+            times: Arc::new(calendar::times(&plan.duty, horizon(common.clock.now()))),
+            subjects: subjects_of(plan, &laid),
+            standings: standings_of(&laid, restored),
+            added: laid.added.iter().map(|it| it.0).collect(),
+        };
         let removed = laid.removed.into_iter().map(|(id, name)| Change::Remove { id, name });
         // In the order of the plan, as the pieces are.
         let mut added = laid.added.iter().map(|it| it.0).peekable();
@@ -80,9 +114,21 @@ impl<'a> Follower<'a> {
             Change::Put { id, name, spec, question, cell, restored }
         });
         let limits = limits_of(&plan.engine, common.shards);
+        self.parts.courier.follow(&plan.duty);
+        self.parts.rule(rules).await;
         self.parts.change(removed.chain(put), limits).await;
+        self.duty = Arc::clone(&plan.duty);
         common.shared.show(Arc::new(pieces.board));
         self.parts.arrange(pieces.behind, up_of_hosts).await;
+    }
+
+    /// Works the local rules of time out anew, so that they never run dry.
+    async fn turn_calendar(&self) {
+        let duty = Arc::clone(&self.duty);
+        let desk = self.parts.common.desk.clone();
+        let range = horizon(self.parts.common.clock.now());
+        let turn = move || desk.send(ToDesk::Calendar(Arc::new(calendar::times(&duty, range))));
+        blocking(turn).await;
     }
 
     /// Who was removed while no engine was running is forgotten like one that a reload removes.

@@ -3,23 +3,28 @@
 //! The only crate beside the simulator that knows the engine. It owns every clock, thread and
 //! channel; it decides nothing. Start with [`run`](run()), then `shard.rs`.
 
+mod access;
 mod attempt;
 mod build;
 mod clock;
+mod courier;
 mod descriptors;
 mod desk;
 mod follower;
+mod ledger;
 mod looks;
 mod outbox;
 mod parts;
 mod readings;
 mod register;
 mod replay;
+mod routing;
 mod run;
 mod shard;
 
 pub use attempt::{Attempt, try_once};
-pub use config::{Explanation, Loaded, Unknown, explain};
+pub use config::{Explanation, Loaded, RoutingTest, Unknown, explain, tests};
 pub use model::Plan;
 pub use replay::{Refused, replay};
+pub use routing::{Routed, routing_tests};
 pub use run::{RunError, load, run};

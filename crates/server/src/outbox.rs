@@ -141,7 +141,7 @@ mod tests {
                 let attempts: Vec<_> = it.beliefs.iter().map(|it| it.1.now.attempt).collect();
                 format!("batch {} {attempts:?}", it.position_last)
             }
-            Order::Flush(_) | Order::Close => "other".to_owned(),
+            _ => "other".to_owned(),
         }
     }
 

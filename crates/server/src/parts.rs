@@ -4,16 +4,18 @@ use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 use anyhow::Context;
 use console::{Build, Shared};
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use engine::Limits;
 use model::{CheckableId, EngineSettings};
 use probe::CATALOGUE;
-use store::{Order, Writer};
+use store::{Order, Receipt, Writer};
+use tokio::sync::watch;
 
 use crate::{
     clock::Clock,
     descriptors::looks_max,
-    desk::{self, ToDesk},
+    courier::Courier,
+    desk::{self, Past, Rules, ToDesk, Ways},
     readings,
     shard::{self, Change, Common, HAND_OVER_WITHIN, Handle, ToDriver, Wires},
 };
@@ -28,8 +30,34 @@ const END_WITHIN: Duration = Duration::from_millis(500);
 /// The threads and the ways between them.
 pub(crate) struct Parts {
     pub(crate) common: Arc<Common>,
+    /// Whoever takes alerts to their receivers.
+    pub(crate) courier: Arc<Courier>,
+    /// Grows with each commit of something that the desk wanted kept.
+    pub(crate) committed: watch::Receiver<u64>,
     shards: Vec<Handle>,
     desk: JoinHandle<()>,
+}
+
+/// What parts need from the store.
+pub(crate) struct Kept {
+    /// Where orders go.
+    pub(crate) store: Sender<Order>,
+    /// Numbers of orders that were kept.
+    pub(crate) receipts: Receiver<Receipt>,
+    /// What an earlier process left for the desk.
+    pub(crate) past: Past,
+}
+
+#[cfg(test)]
+impl Kept {
+    /// A store without a past that never says what it has kept.
+    pub(crate) fn silent(store: Sender<Order>) -> Self {
+        let past = Past { installation: 1, next_id: 1, rows: Vec::new() };
+        // Kept open, so that the desk does not take its end for a reason to stop.
+        let (sender, receipts) = crossbeam_channel::unbounded();
+        std::mem::forget(sender);
+        Self { store, receipts, past }
+    }
 }
 
 impl Parts {
@@ -37,7 +65,7 @@ impl Parts {
         clock: Clock,
         boot: u64,
         settings: &EngineSettings,
-        store: Sender<Order>,
+        kept: Kept,
         writer: &Writer,
     ) -> anyhow::Result<Self> {
         let shards = match settings.shards {
@@ -48,23 +76,40 @@ impl Parts {
         let build = Build { version: env!("CARGO_PKG_VERSION"), labels: Vec::new() };
         let shared = Arc::new(Shared::new(build, shards, &kinds, move || clock.now()));
         let (to_desk, desk_inbox) = desk::inbox();
+        let (to_store, rows) = desk::rows();
         let common = Arc::new(Common {
             clock,
             boot,
             shards,
             record_results: settings.record_results,
             shared,
-            store,
-            desk: to_desk,
+            store: to_store,
+            desk: to_desk.clone(),
             wires: (0..shards).map(|_| Wires::default()).collect(),
         });
         readings::publish(&common, writer.health());
         let limits = limits_of(settings, shards);
         let start = |number| shard::start(number, Arc::clone(&common), limits);
         let handles: Vec<_> = (0..shards).map(start).collect::<Result<_, _>>()?;
-        let doors = handles.iter().map(|it| it.door.clone()).collect();
-        let desk = desk::start(doors, desk_inbox).context("cannot start the desk's thread")?;
-        Ok(Self { common, shards: handles, desk })
+        let courier = Arc::new(Courier::new(clock, kept.past.installation, to_desk)
+            .context("cannot start the courier")?);
+        let (commits, committed) = watch::channel(0);
+        let figures = Arc::default();
+        readings::publish_desk(&common, &figures);
+        let carrier = Arc::clone(&courier);
+        let ways = Ways {
+            inbox: desk_inbox,
+            rows,
+            kept: kept.receipts,
+            store: kept.store,
+            doors: handles.iter().map(|it| it.door.clone()).collect(),
+            deliver: Box::new(move |alert| carrier.deliver(alert)),
+            committed: Box::new(move || commits.send_modify(|it| *it += 1)),
+            figures,
+        };
+        let desk =
+            desk::start(clock, kept.past, ways).context("cannot start the desk's thread")?;
+        Ok(Self { common, courier, committed, shards: handles, desk })
     }
 
     /// A part of the engine that has ended by itself, by a panic: the rest is of no use without it.
@@ -104,6 +149,14 @@ impl Parts {
         let desk = self.common.desk.clone();
         // Nothing is ever received: the wait ends when the desk lets go of its end.
         blocking(move || desk.send(arrange).is_ok() && arranged.recv().is_ok()).await;
+    }
+
+    /// Tells the desk whom to decide about and by which rules; before the shards hear of them.
+    pub(crate) async fn rule(&self, rules: Rules) {
+        let (done, ruled) = crossbeam_channel::bounded(0);
+        let message = ToDesk::Rules { rules: Box::new(rules), done };
+        let desk = self.common.desk.clone();
+        blocking(move || desk.send(message).is_ok() && ruled.recv().is_ok()).await;
     }
 
     /// Everything of the first plan has been sent.

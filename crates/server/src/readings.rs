@@ -3,6 +3,9 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
+use arc_swap::ArcSwap;
+use engine::desk::Figures;
+use model::Severity;
 use probe::World;
 use store::StoreHealth;
 
@@ -73,5 +76,30 @@ pub(crate) fn publish(common: &Arc<Common>, health: Arc<StoreHealth>) {
                 readings.gauge(it.name, it.help, &[], it.value);
             }
         }
+    });
+}
+
+/// Has the console show how the desk stands.
+pub(crate) fn publish_desk(common: &Arc<Common>, figures: &Arc<ArcSwap<Figures>>) {
+    let figures = Arc::clone(figures);
+    common.shared.add_source(move |readings| {
+        let figures = figures.load();
+        for severity in [Severity::Warning, Severity::Unknown, Severity::Critical, Severity::Down] {
+            let word = severity.word();
+            let count = figures.problems.get(word).copied().unwrap_or(0);
+            let help = "Open problems";
+            readings.gauge("campanile_problems", help, &[("severity", word)], count as f64);
+        }
+        for (channel, waiting) in &figures.waiting {
+            let help = "Alerts that are owed and not yet delivered";
+            readings.gauge("campanile_outbox_depth", help, &[("channel", channel)], *waiting as f64);
+        }
+        for (reason, count) in &figures.withheld {
+            let help = "Decisions to tell nobody, by the gate that closed";
+            let name = "campanile_notifications_suppressed";
+            readings.counter(name, help, &[("reason", reason)], *count as f64);
+        }
+        let help = "Problems for which there was no room";
+        readings.counter("campanile_problems_overflowed", help, &[], figures.overflowed as f64);
     });
 }

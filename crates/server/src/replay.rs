@@ -1,4 +1,7 @@
-//! `campanile replay`: recorded results through the pure engine, and what would be believed.
+//! `campanile replay`: recorded results through the pure engine, and what would be believed,
+//! proposed and told. Whatever is owed counts as delivered at once; nothing leaves this process.
+
+mod told;
 
 use std::{
     collections::HashMap,
@@ -13,7 +16,12 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{build::take_apart, register::Register};
+use crate::{
+    build::take_apart,
+    desk::subjects_of,
+    register::Register,
+};
+use told::Told;
 
 /// Longest line that is read, in bytes.
 const LINE_BYTES_MAX: usize = 1 << 20;
@@ -100,7 +108,8 @@ pub fn replay(
 /// The engine with nobody to ask.
 struct Stage {
     shard: Shard,
-    desk: Reach,
+    reach: Reach,
+    told: Told,
     ids: HashMap<Arc<str>, CheckableId>,
     names: Vec<Arc<str>>,
     now: Moment,
@@ -111,7 +120,7 @@ impl Stage {
     fn new(plan: &Plan) -> Self {
         let limits = Limits { in_flight_max: 1, in_flight_per_host_max: 1 };
         let mut shard = Shard::new(0, 1, limits, Moment::ZERO);
-        let mut desk = Reach::new(false);
+        let mut reach = Reach::new(false);
         let laid = Register::new(1).lay(plan);
         let pieces = take_apart(plan, &laid, &console::Board::default(), Moment::ZERO);
         let mut ids = HashMap::new();
@@ -121,8 +130,9 @@ impl Stage {
             ids.insert(piece.name, piece.id);
             shard.put(Moment::ZERO, piece.id, piece.spec, None);
         }
-        desk.arrange(&pieces.behind, &mut Vec::new());
-        Self { shard, desk, ids, names, now: Moment::ZERO, effects: Vec::new() }
+        reach.arrange(&pieces.behind, &mut Vec::new());
+        let told = Told::new(plan, subjects_of(plan, &laid));
+        Self { shard, reach, told, ids, names, now: Moment::ZERO, effects: Vec::new() }
     }
 
     fn understand(&self, text: &[u8]) -> Result<(Moment, CheckableId, Verdict), String> {
@@ -160,6 +170,7 @@ impl Stage {
         output: &mut impl Write,
     ) -> std::io::Result<()> {
         self.now = at;
+        self.told.pass(at, output)?;
         let mut changes = Vec::new();
         let report = Input::Reported { checkable: id, verdict };
         let mut inputs = vec![report];
@@ -168,7 +179,7 @@ impl Stage {
             let mut orders = Vec::new();
             for effect in self.effects.drain(..) {
                 if let Effect::Tell(_, message) = effect {
-                    self.desk.handle(&message, &mut orders);
+                    self.reach.handle(&message, &mut orders);
                     if let FromShard::Changed(transition) = message {
                         changes.push(transition);
                     }
@@ -180,6 +191,7 @@ impl Stage {
         for change in &changes {
             told |= change.checkable == id && change.from != change.to;
             self.write_change(change, output)?;
+            self.told.change(change, output)?;
         }
         if all && !told {
             self.write_state(at, id, output)?;

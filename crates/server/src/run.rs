@@ -22,9 +22,11 @@ use tokio::{
 };
 
 use crate::{
+    access::Access,
     clock::Clock,
+    desk::Past,
     follower::Follower,
-    parts::{Parts, blocking},
+    parts::{Kept, Parts, blocking},
 };
 
 /// How long the store may take for its last commits; with the end of the shards, which comes
@@ -80,7 +82,7 @@ impl From<anyhow::Error> for RunError {
 #[must_use]
 pub fn load(main_file: &Path) -> Loaded {
     let kinds: Vec<_> = CATALOGUE.iter().map(probe::Entry::for_config).collect();
-    config::load(main_file, &kinds)
+    config::load(main_file, &kinds, &notify::channel_kinds())
 }
 
 /// Runs the engine until it is told to stop.
@@ -105,8 +107,16 @@ pub fn run(main_file: &Path) -> Result<(), RunError> {
     if let Some(past) = opened.past.filter(|it| !it.clean) {
         tracing::warn!(boot = past.number, "the engine before this one did not stop cleanly");
     }
-    let (writer, store) = opened.store.writer().context("cannot start the store's thread")?;
-    let parts = Parts::start(clock, opened.boot, &plan.engine, store, &writer)?;
+    let past = Past {
+        installation: opened.desk.installation,
+        next_id: opened.desk.next_id,
+        rows: opened.desk.rows,
+    };
+    let (receipt, receipts) = crossbeam_channel::unbounded();
+    let (writer, store) =
+        opened.store.writer_with(move |it| drop(receipt.send(it))).context("cannot start the store's thread")?;
+    let kept = Kept { store, receipts, past };
+    let parts = Parts::start(clock, opened.boot, &plan.engine, kept, &writer)?;
     let life = Life { main_file: main_file.to_owned(), parts, writer, listener, hangup };
     let ended = runtime.block_on(life.live(plan, opened.beliefs));
     // What hangs in a disk or in a reload is left behind: nobody waits for it any more.
@@ -181,9 +191,14 @@ impl Life {
             // An error means that the sender is gone, which is a reason to stop as well.
             drop(stopped.wait_for(|it| *it).await);
         };
+        let access = Access::new(&parts, &plan.engine.data);
+        shared.offer(access.api.clone());
         let serve = console::serve(listener, Arc::clone(&shared), reload, until);
         let mut console = tokio::spawn(serve);
         tracing::info!("listening on http://{address}");
+        let folder = plan.engine.data.clone();
+        let now = parts.common.clock.now();
+        let mut keeping = tokio::spawn(async move { access.keep(&folder, now).await });
         let mut follower = Follower::new(main_file, &parts, plan.engine.clone());
         // A start and a reload that are under way are given up.
         let broken = tokio::select! {
@@ -191,6 +206,7 @@ impl Life {
             _ = interrupt.recv() => None,
             part = first_ended(&parts, &writer) => Some(part),
             _ = &mut console => Some("console".to_owned()),
+            _ = &mut keeping => Some("access".to_owned()),
             () = follower.follow(plan, restored, hangup, reloads) => Some("console".to_owned()),
         };
         if let Some(part) = &broken {
@@ -250,7 +266,7 @@ mod tests {
         let engine = settings(data);
         let opened = Store::open(data, 1).unwrap();
         let (writer, store) = opened.store.writer().unwrap();
-        let parts = Parts::start(Clock::anchored(), opened.boot, &engine, store, &writer).unwrap();
+        let parts = Parts::start(Clock::anchored(), opened.boot, &engine, Kept::silent(store), &writer).unwrap();
         let listener = TcpListener::bind(engine.listen).unwrap();
         let hangup = signal(SignalKind::hangup()).unwrap();
         let life = Life { main_file: data.join("config.yaml"), parts, writer, listener, hangup };
@@ -329,7 +345,7 @@ mod tests {
         let (writer, _) = opened.store.writer().unwrap();
         // Nobody ever takes anything out of this one.
         let (store, _stuck) = crossbeam_channel::bounded(1);
-        let parts = Parts::start(Clock::anchored(), opened.boot, &engine, store, &writer).unwrap();
+        let parts = Parts::start(Clock::anchored(), opened.boot, &engine, Kept::silent(store), &writer).unwrap();
         let named = |id| Change::Put {
             id: CheckableId(id),
             name: Some(format!("acme/web{id}").into()),

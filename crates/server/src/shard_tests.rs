@@ -14,7 +14,7 @@ use store::Store;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::parts::{Parts, limits_of};
+use crate::parts::{Kept, Parts, limits_of};
 
 const PLACE: CheckableId = CheckableId(0);
 const KIND: KindId = KindId(0);
@@ -98,7 +98,7 @@ async fn the_answer_to_a_question_that_is_gone_is_counted_and_not_shown() {
     let settings = settings(folder.path());
     let opened = Store::open(folder.path(), 1).unwrap();
     let (writer, store) = opened.store.writer().unwrap();
-    let parts = Parts::start(Clock::anchored(), opened.boot, &settings, store, &writer).unwrap();
+    let parts = Parts::start(Clock::anchored(), opened.boot, &settings, Kept::silent(store), &writer).unwrap();
     let board = board();
     let cell = board.cell(PLACE).unwrap();
     let put = |definition, name: Option<&str>| {

@@ -11,6 +11,7 @@
 //! in on purpose, each of which must be found.
 
 pub mod census;
+pub mod desk;
 pub mod dice;
 pub mod disk;
 pub mod gauge;

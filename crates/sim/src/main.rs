@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stdout, reason = "a command line tool speaks to its terminal")]
 
+mod desk_cli;
+
 use std::{
     process::ExitCode,
     time::{Duration, Instant},
@@ -16,10 +18,15 @@ usage: sim [--seeds N] [--from S]     live through N worlds (100), from seed S (
        sim --seed S [--plant NAME] [--watch NAME]
                                       live through one world, and tell all about one checkable
        sim --plant NAME|all           plant a bug, or each in turn, and see whether it is found
-       sim --list                     the bugs that can be planted";
+       sim --list                     the bugs that can be planted
+       sim desk …                     the same around the desk, see `sim desk --help`";
 
 fn main() -> ExitCode {
-    match Orders::parse(std::env::args().skip(1)) {
+    let mut words = std::env::args().skip(1).peekable();
+    if words.next_if_eq("desk").is_some() {
+        return desk_cli::main(words);
+    }
+    match Orders::parse(words) {
         Ok(orders) => orders.carry_out(),
         Err(what) => {
             println!("sim: {what}\n{USAGE}");

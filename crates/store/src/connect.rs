@@ -14,8 +14,8 @@ pub(crate) const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// writer tries again anyway, and until then it cannot be told to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Statements kept prepared; the writer has about ten.
-const STATEMENTS_MAX: usize = 32;
+/// Statements kept prepared; the writer has about forty.
+const STATEMENTS_MAX: usize = 64;
 
 /// A log that a storm has blown up is cut back to this many bytes.
 const LOG_BYTES_MAX: i64 = 64 << 20;
@@ -39,6 +39,7 @@ pub(crate) fn connect_to_look(path: &Path) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, flags)?;
     settle(&conn)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(conn)
 }
 

@@ -1,10 +1,15 @@
 //! Many orders as one transaction.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use model::{CheckableId, StateType, Status, Transition, Verdict};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, ffi, params};
 
 use crate::{
-    Batch, Order, Recorded, StoreHealth, measures,
+    Batch, Order, Recorded, StoreHealth,
+    desk::DeskRows,
+    measures,
+    prune::prune,
     row::{PUT_STATE, Sum, put_belief, split_cause, stored},
 };
 
@@ -95,15 +100,30 @@ impl Scribe<'_> {
     ) -> Result<(), CommitError> {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.check_fence(&tx)?;
+        let (mut desk, mut pruned) = (DeskRows::default(), 0);
         for order in orders {
+            // What is cut off must see the whole chain.
+            if matches!(order, Order::Prune { .. }) {
+                desk.finish(&tx)?;
+            }
             match order {
                 Order::Names(names) => self.put_names(&tx, names)?,
-                Order::Batch(batch) => self.put_batch(&tx, batch)?,
+                Order::Batch(batch) => {
+                    self.put_batch(&tx, batch)?;
+                    desk.put(&tx, &batch.desk)?;
+                }
+                Order::Desk { rows, .. } => desk.put(&tx, rows)?,
+                Order::Prune { before, rows_max } => {
+                    pruned += prune(&tx, *before, *rows_max)? as u64;
+                }
                 Order::Forget(names) => forget(&tx, names)?,
                 Order::Flush(_) | Order::Close => {}
             }
         }
-        Ok(tx.commit()?)
+        desk.finish(&tx)?;
+        tx.commit()?;
+        self.health.pruned.fetch_add(pruned, Relaxed);
+        Ok(())
     }
 
     /// A process that was frozen and wakes late must not write over its successor.
@@ -135,7 +155,8 @@ impl Scribe<'_> {
         let mut put_state = tx.prepare_cached(PUT_STATE)?;
         for (id, belief) in &batch.beliefs {
             if let Some(row) = self.row_of(*id) {
-                put_belief(&mut put_state, row, belief)?;
+                let rules = batch.rules.get(id).copied().unwrap_or_default();
+                put_belief(&mut put_state, row, belief, rules)?;
             }
         }
         for (seq, transition) in &batch.transitions {
@@ -159,7 +180,7 @@ impl Scribe<'_> {
     fn row_of(&self, id: CheckableId) -> Option<i64> {
         let row = self.rows.get(id);
         if row.is_none() {
-            self.health.nameless.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.health.nameless.fetch_add(1, Relaxed);
             tracing::error!(id = id.0, "dropped a row about a checkable that was never named");
         }
         row

@@ -12,6 +12,7 @@ pub struct StoreHealth {
     pub(crate) refused: AtomicU64,
     pub(crate) nameless: AtomicU64,
     pub(crate) reopens: AtomicU64,
+    pub(crate) pruned: AtomicU64,
     pub(crate) last_commit_nanos: AtomicU64,
     pub(crate) queue_depth: AtomicU64,
     pub(crate) stalled_since_secs: AtomicU64,
@@ -75,6 +76,12 @@ impl StoreHealth {
         self.reopens.load(Relaxed)
     }
 
+    /// Rows deleted because they were old enough.
+    #[must_use]
+    pub fn pruned(&self) -> u64 {
+        self.pruned.load(Relaxed)
+    }
+
     /// How many orders wait.
     #[must_use]
     pub fn queue_depth(&self) -> u64 {
@@ -101,7 +108,7 @@ impl StoreHealth {
 
     /// All of it, as the console shows it.
     #[must_use]
-    pub fn figures(&self) -> [Figure; 11] {
+    pub fn figures(&self) -> [Figure; 12] {
         let counter =
             |name, help, value: u64| Figure { name, help, is_counter: true, value: value as f64 };
         let gauge = |name, help, value| Figure { name, help, is_counter: false, value };
@@ -123,6 +130,7 @@ impl StoreHealth {
                 "Times the file was opened again after an error",
                 self.reopens(),
             ),
+            counter("campanile_store_pruned", "Rows deleted by retention", self.pruned()),
             gauge(
                 "campanile_store_last_commit_duration_seconds",
                 "Time that the last transaction took",

@@ -9,13 +9,15 @@ use std::{
     path::Path,
 };
 
+use model::Moment;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::{
-    OpenError, PastBoot,
+    DeskPast, OpenError, PastBoot,
     connect::{APPLICATION_ID, connect_to_look, is_damage},
+    desk,
     folder::beside,
-    read::{self, Beliefs},
+    read::{self, Believed},
 };
 
 /// The header of an SQLite file, and where in it the two numbers of ours stand.
@@ -35,8 +37,24 @@ pub(crate) struct Inspected {
     pub(crate) version: u32,
     /// Who used it last.
     pub(crate) past: Option<PastBoot>,
-    /// What is believed; absent if the schema is an older one.
-    pub(crate) beliefs: Option<Beliefs>,
+    /// What is remembered; absent if the schema is an older one.
+    pub(crate) memory: Option<Memory>,
+}
+
+/// What is remembered and needed at once.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    /// What is believed.
+    pub(crate) believed: Believed,
+    /// What the desk goes on with.
+    pub(crate) desk: DeskPast,
+}
+
+impl Memory {
+    /// Reads it as of `now`.
+    pub(crate) fn read(conn: &Connection, now: Moment) -> rusqlite::Result<Self> {
+        Ok(Self { believed: read::believed(conn)?, desk: desk::past(conn, now)? })
+    }
 }
 
 /// Is there a database at all?
@@ -57,12 +75,12 @@ pub(crate) fn is_there(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
-/// Checks the file at `path`, which exists.
-pub(crate) fn inspect(path: &Path, known: u32) -> Result<Inspected, OpenError> {
+/// Checks the file at `path`, which exists, and reads what it remembers as of `now`.
+pub(crate) fn inspect(path: &Path, known: u32, now: Moment) -> Result<Inspected, OpenError> {
     check_header(path, known)?;
     let log = beside(path, "-wal");
     let had_log = log.exists();
-    let inspected = look(path, known);
+    let inspected = look(path, known, now);
     if inspected.is_err() && !had_log {
         // SQLite makes these for a look, too: an empty log and an index over it.
         for made in [log, beside(path, "-shm")] {
@@ -72,7 +90,7 @@ pub(crate) fn inspect(path: &Path, known: u32) -> Result<Inspected, OpenError> {
     inspected
 }
 
-fn look(path: &Path, known: u32) -> Result<Inspected, OpenError> {
+fn look(path: &Path, known: u32, now: Moment) -> Result<Inspected, OpenError> {
     let refuse = |source: rusqlite::Error| refusal(path, source);
     let conn = connect_to_look(path).map_err(refuse)?;
     // Once more through the log, which may hold a newer first page than the file.
@@ -86,11 +104,11 @@ fn look(path: &Path, known: u32) -> Result<Inspected, OpenError> {
     } else if unclean {
         check_pages(&conn, path, "PRAGMA quick_check(1)")?;
     }
-    let beliefs = match version == known {
-        true => Some(read::beliefs(&conn).map_err(refuse)?),
+    let memory = match version == known {
+        true => Some(Memory::read(&conn, now).map_err(refuse)?),
         false => None,
     };
-    Ok(Inspected { version, past, beliefs })
+    Ok(Inspected { version, past, memory })
 }
 
 /// The error for a file at `path` that SQLite could not read.

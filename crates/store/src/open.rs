@@ -2,14 +2,14 @@
 
 use std::{collections::HashMap, path::Path, path::PathBuf, sync::Arc};
 
-use model::{Belief, Position};
+use model::{Belief, Moment, Position};
 use rusqlite::Connection;
 
 use crate::{
-    OpenError, StoreHealth,
+    DeskPast, OpenError, StoreHealth,
     connect::{SQLITE_VERSION_MIN, connect},
     folder::Folder,
-    inspect::{inspect, is_there, refusal},
+    inspect::{Memory, inspect, is_there, refusal},
     migrate::{MIGRATIONS, create, latest, upgrade},
     read,
 };
@@ -34,6 +34,11 @@ pub struct Opened {
     pub boot: u64,
     /// What is believed, by full name (`customer/host/service`).
     pub beliefs: HashMap<String, Belief>,
+    /// Which rules their threshold memories belong to, by full name, of those of which that was
+    /// said (see [`Batch::rules`](crate::Batch::rules)). A memory of other rules is worth nothing.
+    pub rules: HashMap<String, u64>,
+    /// What the desk goes on with.
+    pub desk: DeskPast,
     /// How far each shard's stream has been kept, of whatever life; sorted by shard.
     pub positions: Vec<(u32, Position)>,
     /// Who used the store last; `None` if it is new.
@@ -81,22 +86,24 @@ pub(crate) fn open_with(
         create(&folder, migrations)?;
     }
     let known = latest(migrations);
-    let inspected = inspect(&path, known)?;
+    let now = Moment::from_secs(now_secs);
+    let inspected = inspect(&path, known, now)?;
     if inspected.version < known {
         upgrade(&folder, &path, inspected.version, migrations)?;
     }
     let refuse = |source: rusqlite::Error| refusal(&path, source);
     let conn = connect(&path).map_err(refuse)?;
-    let beliefs = match inspected.beliefs {
-        Some(beliefs) => beliefs,
-        None => read::beliefs(&conn).map_err(refuse)?,
+    let Memory { believed, desk } = match inspected.memory {
+        Some(memory) => memory,
+        None => Memory::read(&conn, now).map_err(refuse)?,
     };
     let positions = read::positions(&conn).map_err(refuse)?;
     let next_result = read::last_result(&conn).map_err(refuse)? + 1;
     let boot = begin(&conn, now_secs).map_err(refuse)?;
     let health = Arc::default();
     let store = Store { folder, path, conn, boot, next_result, health };
-    Ok(Opened { store, boot, beliefs, positions, past: inspected.past })
+    let read::Believed { beliefs, rules } = believed;
+    Ok(Opened { store, boot, beliefs, rules, desk, positions, past: inspected.past })
 }
 
 /// Is the SQLite with this number and name one that keeps what it was given?

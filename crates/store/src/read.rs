@@ -2,18 +2,28 @@
 
 use std::{collections::HashMap, path::Path, time::Duration};
 
-use model::{Belief, Cause, Look, Measure, Moment, Position, RunId, Verdict};
-use rusqlite::{Connection, Row};
+use model::{Belief, Cause, Look, Measure, Moment, Position, RunId, Span, Verdict};
+use rusqlite::{Connection, Row, params};
 
 use crate::{
     connect::connect_to_look,
+    desk::PAGE_ROWS_MAX,
     folder::DATABASE_NAME,
     measures,
-    row::{GET_STATES, broken, join_cause, moment, read_belief, read_look, read_status},
+    row::{
+        GET_STATES, KeptBelief, broken, join_cause, moment, ordered, read_belief, read_look,
+        read_status,
+    },
 };
 
-/// What is believed, by full name.
-pub(crate) type Beliefs = HashMap<String, Belief>;
+/// What is believed.
+#[derive(Debug, Default)]
+pub(crate) struct Believed {
+    /// By full name.
+    pub(crate) beliefs: HashMap<String, Belief>,
+    /// The rules that their threshold memories belong to, of those that have some.
+    pub(crate) rules: HashMap<String, u64>,
+}
 
 /// A change of a belief as it was kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +83,7 @@ pub struct ReadError(#[from] rusqlite::Error);
 /// Reads a store, also while an engine writes to it. Changes nothing.
 #[derive(Debug)]
 pub struct Reader {
-    conn: Connection,
+    pub(crate) conn: Connection,
 }
 
 impl Reader {
@@ -85,12 +95,48 @@ impl Reader {
         Ok(Self { conn: connect_to_look(&dir.join(DATABASE_NAME))? })
     }
 
+    /// What changed about the checkable called `name` within `span`, the last change first, at
+    /// most `limit` of them and never more than [`PAGE_ROWS_MAX`].
+    ///
+    /// # Errors
+    /// The store cannot be read, or is damaged.
+    pub fn history(
+        &self,
+        name: &str,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<PastTransition>, ReadError> {
+        let sql = "
+            SELECT boot, shard, seq, at, name, from_status, from_hard, from_attempt, to_status,
+                to_hard, to_attempt, was_flapping, flapping, centipercent, cause_code, cause_text
+            FROM transition JOIN checkable ON checkable.id = transition.checkable
+            WHERE checkable = (SELECT id FROM checkable WHERE name = ?1) AND at >= ?2 AND at < ?3
+            ORDER BY at DESC, boot DESC, shard DESC, seq DESC LIMIT ?4";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let limit = i64::try_from(limit.min(PAGE_ROWS_MAX)).unwrap_or(0);
+        let values = params![name, ordered(span.from), ordered(span.until), limit];
+        let rows = statement.query_map(values, read_transition)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// What is believed, by full name.
     ///
     /// # Errors
     /// The store cannot be read, or is damaged.
     pub fn beliefs(&self) -> Result<HashMap<String, Belief>, ReadError> {
-        Ok(beliefs(&self.conn)?)
+        Ok(believed(&self.conn)?.beliefs)
+    }
+
+    /// What is believed about the checkable called `name`; `None` if nothing is.
+    ///
+    /// # Errors
+    /// The store cannot be read, or is damaged.
+    pub fn belief(&self, name: &str) -> Result<Option<Belief>, ReadError> {
+        let sql = format!("SELECT * FROM ({GET_STATES}) WHERE name = ?1");
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query([name])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        Ok(Some(read_belief(row)?.belief))
     }
 
     /// How far each shard's stream has been kept.
@@ -165,17 +211,20 @@ impl Reader {
 }
 
 /// What is believed, every row held against its sum.
-pub(crate) fn beliefs(conn: &Connection) -> rusqlite::Result<Beliefs> {
-    let mut beliefs = HashMap::new();
+pub(crate) fn believed(conn: &Connection) -> rusqlite::Result<Believed> {
+    let mut believed = Believed::default();
     let mut statement = conn.prepare(GET_STATES)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (name, belief) = read_belief(row)?;
-        if beliefs.insert(name, belief).is_some() {
+        let KeptBelief { name, belief, rules } = read_belief(row)?;
+        if rules != 0 {
+            believed.rules.insert(name.clone(), rules);
+        }
+        if believed.beliefs.insert(name, belief).is_some() {
             return Err(broken(16, "a name stands there twice"));
         }
     }
-    Ok(beliefs)
+    Ok(believed)
 }
 
 /// How far each shard's stream has been kept.

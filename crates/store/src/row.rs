@@ -12,21 +12,23 @@ const THRESHOLD_BYTES: usize = 9;
 /// Puts a belief in place of what is there.
 pub(crate) const PUT_STATE: &str = "
     INSERT INTO state (checkable, status, hard, attempt, known, hard_status, flapping, history,
-        since, hard_since, attempt_at, host_was_down, thresholds, cause_code, cause_text, epoch, sum)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+        since, hard_since, attempt_at, host_was_down, thresholds, cause_code, cause_text, epoch, sum,
+        rules_hash)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
     ON CONFLICT (checkable) DO UPDATE SET
         status = excluded.status, hard = excluded.hard, attempt = excluded.attempt,
         known = excluded.known, hard_status = excluded.hard_status, flapping = excluded.flapping,
         history = excluded.history, since = excluded.since, hard_since = excluded.hard_since,
         attempt_at = excluded.attempt_at, host_was_down = excluded.host_was_down,
         thresholds = excluded.thresholds, cause_code = excluded.cause_code,
-        cause_text = excluded.cause_text, epoch = excluded.epoch, sum = excluded.sum";
+        cause_text = excluded.cause_text, epoch = excluded.epoch, sum = excluded.sum,
+        rules_hash = excluded.rules_hash";
 
 /// Every belief with the name it is about; the columns that [`read_belief`] expects.
 pub(crate) const GET_STATES: &str = "
     SELECT state.checkable, status, hard, attempt, known, hard_status, flapping, history,
         since, hard_since, attempt_at, host_was_down, thresholds, cause_code, cause_text,
-        state.sum, checkable.name, checkable.sum
+        state.sum, checkable.name, checkable.sum, rules_hash
     FROM state LEFT JOIN checkable ON checkable.id = state.checkable
     ORDER BY state.checkable";
 
@@ -64,6 +66,7 @@ struct Columns<'a> {
     thresholds: &'a [u8],
     cause_code: Option<&'a str>,
     cause_text: Option<&'a str>,
+    rules_hash: i64,
 }
 
 impl Columns<'_> {
@@ -71,6 +74,10 @@ impl Columns<'_> {
         let mut sum = Sum(0xcbf2_9ce4_8422_2325);
         for number in self.numbers {
             sum = sum.number(number);
+        }
+        // The first schema had no such column: without rules a sum is as it was then.
+        if self.rules_hash != 0 {
+            sum = sum.number(self.rules_hash);
         }
         sum.blob(Some(self.thresholds))
             .blob(self.cause_code.map(str::as_bytes))
@@ -80,11 +87,12 @@ impl Columns<'_> {
     }
 }
 
-/// Writes `belief` about the checkable in row `id`.
+/// Writes `belief` about the checkable in row `id`; its threshold memory belongs to `rules`.
 pub(crate) fn put_belief(
     statement: &mut CachedStatement<'_>,
     id: i64,
     belief: &Belief,
+    rules: u64,
 ) -> rusqlite::Result<()> {
     let thresholds = encode_thresholds(&belief.thresholds);
     let (cause_code, cause_text) = split_cause(belief.cause.as_ref());
@@ -106,6 +114,7 @@ pub(crate) fn put_belief(
         thresholds: &thresholds,
         cause_code,
         cause_text,
+        rules_hash: rules.cast_signed(),
     };
     for (index, number) in columns.numbers.into_iter().enumerate() {
         statement.raw_bind_parameter(index + 1, number)?;
@@ -115,14 +124,23 @@ pub(crate) fn put_belief(
     statement.raw_bind_parameter(15, columns.cause_text)?;
     statement.raw_bind_parameter(16, EPOCH)?;
     statement.raw_bind_parameter(17, columns.sum())?;
+    statement.raw_bind_parameter(18, columns.rules_hash)?;
     statement.raw_execute().map(|_| ())
+}
+
+/// A belief as it was kept.
+pub(crate) struct KeptBelief {
+    pub(crate) name: String,
+    pub(crate) belief: Belief,
+    /// The rules that its threshold memory belongs to; 0 if nobody said.
+    pub(crate) rules: u64,
 }
 
 /// Reads a row of [`GET_STATES`].
 ///
 /// # Errors
 /// Any error means that the row is not one that [`put_belief`] wrote.
-pub(crate) fn read_belief(row: &Row<'_>) -> rusqlite::Result<(String, Belief)> {
+pub(crate) fn read_belief(row: &Row<'_>) -> rusqlite::Result<KeptBelief> {
     let mut numbers = [0; 12];
     for (index, number) in numbers.iter_mut().enumerate() {
         *number = row.get(index)?;
@@ -132,6 +150,7 @@ pub(crate) fn read_belief(row: &Row<'_>) -> rusqlite::Result<(String, Belief)> {
         thresholds: row.get_ref(12)?.as_blob()?,
         cause_code: row.get_ref(13)?.as_str_or_null()?,
         cause_text: row.get_ref(14)?.as_str_or_null()?,
+        rules_hash: row.get(18)?,
     };
     let name: String = row.get(16)?;
     if row.get::<_, i64>(15)? != columns.sum() {
@@ -140,7 +159,8 @@ pub(crate) fn read_belief(row: &Row<'_>) -> rusqlite::Result<(String, Belief)> {
     if row.get::<_, i64>(17)? != Sum::of(name.as_bytes()) {
         return Err(broken(17, "a name does not match its sum"));
     }
-    Ok((name, belief_of(&columns)?))
+    let rules = columns.rules_hash.cast_unsigned();
+    Ok(KeptBelief { name, belief: belief_of(&columns)?, rules })
 }
 
 fn belief_of(columns: &Columns<'_>) -> rusqlite::Result<Belief> {
@@ -164,6 +184,11 @@ fn belief_of(columns: &Columns<'_>) -> rusqlite::Result<Belief> {
 /// A moment as a column.
 pub(crate) fn stored(moment: Moment) -> i64 {
     moment.as_nanos().cast_signed()
+}
+
+/// A moment as a column that is compared: one beyond the columns' range is the last there is.
+pub(crate) fn ordered(moment: Moment) -> i64 {
+    i64::try_from(moment.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// A column as a moment.
@@ -233,7 +258,9 @@ mod tests {
     #[test]
     fn a_byte_that_moves_changes_the_sum() {
         let sum = |code, text| {
-            Columns { numbers: [0; 12], thresholds: &[], cause_code: code, cause_text: text }.sum()
+            let numbers = [0; 12];
+            let (thresholds, rules_hash) = (&[][..], 0);
+            Columns { numbers, thresholds, cause_code: code, cause_text: text, rules_hash }.sum()
         };
         assert_ne!(sum(Some("ab"), Some("c")), sum(Some("a"), Some("bc")));
         assert_ne!(sum(None, None), sum(None, Some("")));

@@ -18,7 +18,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 use rusqlite::Connection;
 
 use crate::{
-    Order, Store, StoreHealth,
+    Order, Receipt, Store, StoreHealth,
     connect::connect,
     folder::Folder,
     group::{CommitError, Remedy, Rows, Scribe},
@@ -78,11 +78,24 @@ impl Store {
     /// # Errors
     /// The system gives no thread.
     pub fn writer(self) -> io::Result<(Writer, Sender<Order>)> {
+        self.writer_with(|_| {})
+    }
+
+    /// The same; `receipts` is called on the writer's thread with every receipt that an order asks
+    /// for, in their order. It must not wait for anything: nothing is written meanwhile. An order
+    /// of which no receipt has come when the writer has ended may have been kept or not.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn writer_with(
+        self,
+        receipts: impl Fn(Receipt) + Send + 'static,
+    ) -> io::Result<(Writer, Sender<Order>)> {
         let (orders, waiting) = crossbeam_channel::bounded(ORDERS_WAITING_MAX);
         let health = Arc::clone(&self.health);
         let abandoned = Arc::new(AtomicBool::new(false));
         let closed = Arc::new(AtomicBool::new(false));
-        let desk = Desk {
+        let secretary = Secretary {
             conn: Some(self.conn),
             path: self.path,
             _folder: self.folder,
@@ -90,12 +103,13 @@ impl Store {
             next_result: self.next_result,
             rows: Rows::default(),
             waiting,
+            receipts: Box::new(receipts),
             health: Arc::clone(&health),
             abandoned: Arc::clone(&abandoned),
             closed: Arc::clone(&closed),
         };
         let thread = thread::Builder::new().name("store-writer".to_owned());
-        let thread = thread.spawn(move || desk.run())?;
+        let thread = thread.spawn(move || secretary.run())?;
         let writer = Writer { thread, orders: orders.clone(), health, abandoned, closed };
         Ok((writer, orders))
     }
@@ -147,7 +161,7 @@ impl Writer {
 }
 
 /// What the thread owns.
-struct Desk {
+struct Secretary {
     /// Absent only while the file is being opened again.
     conn: Option<Connection>,
     path: std::path::PathBuf,
@@ -156,6 +170,7 @@ struct Desk {
     next_result: i64,
     rows: Rows,
     waiting: Receiver<Order>,
+    receipts: Box<dyn Fn(Receipt) + Send>,
     health: Arc<StoreHealth>,
     abandoned: Arc<AtomicBool>,
     closed: Arc<AtomicBool>,
@@ -164,7 +179,7 @@ struct Desk {
 /// The writer has to end at once, with work undone.
 struct Abandoned;
 
-impl Desk {
+impl Secretary {
     fn run(mut self) {
         let mut group = Vec::new();
         loop {
@@ -203,36 +218,48 @@ impl Desk {
     fn settle(&mut self, group: &[Order]) -> Result<(), Abandoned> {
         let rows: usize = group.iter().map(Order::rows).sum();
         if rows == 0 && !group.iter().any(|it| matches!(it, Order::Batch(_))) {
+            self.confirm(group, Receipt::Kept);
             return Ok(());
         }
         match self.insist(group)? {
-            Remedy::Refuse if group.len() > 1 => {
+            Some(_) if group.len() > 1 => {
                 // One of them is at fault; the others are not to suffer for it.
                 for order in group {
                     self.settle(std::slice::from_ref(order))?;
                 }
             }
-            Remedy::Refuse => {
+            Some(error) => {
                 self.health.refused.fetch_add(1, Relaxed);
-                tracing::error!(order = ?group, "gave up an order that SQLite refuses");
+                let order = group.first().map(Order::words).unwrap_or_default();
+                tracing::error!(%error, order, "gave up an order that SQLite refuses");
+                self.confirm(group, Receipt::Refused);
             }
-            _ => {
+            None => {
                 self.health.orders.fetch_add(group.len() as u64, Relaxed);
-                self.health.rows.fetch_add(rows as u64, Relaxed);
+                let kept = group.iter().filter(|it| !matches!(it, Order::Prune { .. }));
+                self.health.rows.fetch_add(kept.map(Order::rows).sum::<usize>() as u64, Relaxed);
+                self.confirm(group, Receipt::Kept);
             }
         }
         Ok(())
     }
 
-    /// Tries until the group is on the disk, or is found to be unacceptable (`Remedy::Refuse`).
-    fn insist(&mut self, group: &[Order]) -> Result<Remedy, Abandoned> {
+    /// Gives a receipt for every order of the group that asks for one.
+    fn confirm(&self, group: &[Order], receipt: fn(u64) -> Receipt) {
+        for done in group.iter().filter_map(Order::done) {
+            (self.receipts)(receipt(done));
+        }
+    }
+
+    /// Tries until the group is on the disk, or is found to be unacceptable, with the reason.
+    fn insist(&mut self, group: &[Order]) -> Result<Option<rusqlite::Error>, Abandoned> {
         let mut pause = PAUSE_MIN;
         let mut told_at = None;
         loop {
             let error = match self.try_once(group) {
                 Ok(()) => {
                     self.recover();
-                    return Ok(Remedy::Wait);
+                    return Ok(None);
                 }
                 Err(CommitError::Fenced) => {
                     self.health.fenced.store(true, Relaxed);
@@ -243,7 +270,7 @@ impl Desk {
             };
             self.health.errors.fetch_add(1, Relaxed);
             match Remedy::of(&error) {
-                Remedy::Refuse => return Ok(Remedy::Refuse),
+                Remedy::Refuse => return Ok(Some(error)),
                 Remedy::Reopen => self.conn = None,
                 Remedy::Despair => self.health.damaged.store(true, Relaxed),
                 Remedy::Wait => {}

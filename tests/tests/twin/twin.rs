@@ -95,7 +95,7 @@ impl Twin {
         let id = CheckableId(u32::try_from(self.siblings.len()).unwrap());
         let check = asked.map(|it| Arc::clone(&it.check));
         let profile = check.as_ref().map(|it| it.profile).unwrap_or_default();
-        let spec = Spec { of_host, host, has_parents: false, check, phase: 0, definition: 0 };
+        let spec = Spec { of_host, host, has_parents: false, canary: false, check, phase: 0, definition: 0 };
         self.shard.put(Moment::ZERO, id, spec, None);
         self.ids.insert(name.clone(), id);
         self.siblings.push(Sibling { name, profile, beginning: None });

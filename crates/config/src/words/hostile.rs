@@ -71,6 +71,13 @@ fn faults(text: &str) -> Vec<Fault> {
         codes(text).err(),
         placeholders(text).err(),
         time_zone(text).err(),
+        delay(text).err(),
+        repeat(text).err(),
+        rate(text).err(),
+        turn(text).err(),
+        handover(text).err(),
+        promise(text).err(),
+        stretch(text).err(),
     ];
     all.extend(UNITS.map(|unit| threshold(text, unit).err()));
     let names = [NameOf::Customer, NameOf::Host, NameOf::Service];

@@ -17,6 +17,7 @@ mod plain;
 mod quantity;
 mod retry;
 mod scan;
+mod sentence;
 mod size;
 mod threshold;
 mod zone;
@@ -35,6 +36,9 @@ pub(crate) use period::period;
 pub(crate) use placeholders::{Piece, placeholders};
 pub(crate) use plain::{count, flag};
 pub(crate) use retry::{Retry, retry};
+pub(crate) use sentence::{
+    Promise, delay, handover, lacks_unit, promise, rate, repeat, stretch, turn,
+};
 pub(crate) use size::{bytes, percent};
 pub(crate) use threshold::threshold;
 pub(crate) use zone::time_zone;

@@ -17,6 +17,8 @@ pub(crate) enum NameOf {
     Host,
     /// A service; its name may hold `/` (`disk /data`).
     Service,
+    /// Anything else, by its noun.
+    Of(&'static str),
 }
 
 impl NameOf {
@@ -25,6 +27,7 @@ impl NameOf {
             Self::Customer => "a customer",
             Self::Host => "a host",
             Self::Service => "a service",
+            Self::Of(noun) => noun,
         }
     }
 }
@@ -51,7 +54,7 @@ pub(crate) fn name(text: &str, what: NameOf) -> Result<(), Fault> {
         return Err(fault.hint(format!("write `{}`", text.trim())));
     }
     match what {
-        NameOf::Customer | NameOf::Host => short(text, what),
+        NameOf::Customer | NameOf::Host | NameOf::Of(_) => short(text, what),
         NameOf::Service => slashes(text),
     }
 }

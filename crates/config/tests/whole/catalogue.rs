@@ -1,7 +1,10 @@
 //! A small fixed catalogue of kinds, so that the tests of this crate do not change when a real kind
 //! gains a parameter.
 
-use model::{CauseCode, Form, Kind, KindSpec, MeasureSpec, ParamFault, ParamSpec, Params, Unit};
+use model::{
+    CauseCode, ChannelKind, ChannelSpec, Form, Kind, KindSpec, MeasureSpec, ParamFault, ParamSpec,
+    Params, Unit,
+};
 
 const fn param(name: &'static str, form: Form) -> ParamSpec {
     ParamSpec { name, form, default: "", doc: "" }
@@ -125,4 +128,55 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { spec: &TCP, vet: |it| needs(it, "port", "write `tcp: 22`"), needs_host },
     Kind { spec: &HTTP, vet: vet_http, needs_host },
     Kind { spec: &SNMP, vet: |it| needs(it, "get", "write `snmp: sysUpTime`"), needs_host },
+];
+
+static MAIL: ChannelSpec = ChannelSpec {
+    name: "email",
+    summary: "",
+    manual: "",
+    params: &[
+        param("from", Form::Text),
+        param("smtp", Form::Text),
+        param("password", Form::Secret),
+    ],
+    personal: Some("email"),
+    for_people: true,
+    resolve: true,
+    refresh_secs: 0,
+    example: "",
+};
+
+static WEBHOOK: ChannelSpec = ChannelSpec {
+    name: "webhook",
+    summary: "",
+    manual: "",
+    params: &[
+        param("url", Form::Secret),
+        param("sign", Form::TextList),
+        param("headers", Form::TextMap),
+    ],
+    personal: None,
+    for_people: false,
+    resolve: true,
+    refresh_secs: 0,
+    example: "",
+};
+
+static ALERTMANAGER: ChannelSpec = ChannelSpec {
+    name: "alertmanager",
+    summary: "",
+    manual: "",
+    params: &[param("url", Form::Text)],
+    personal: None,
+    for_people: false,
+    resolve: true,
+    refresh_secs: 60,
+    example: "",
+};
+
+/// Mail, a webhook and a place that forgets, as far as `config` can tell.
+pub(crate) const CHANNELS: &[ChannelKind] = &[
+    ChannelKind { spec: &MAIL, vet: |it| needs(it, "smtp", "write `smtp: \"host:587\"`") },
+    ChannelKind { spec: &WEBHOOK, vet: |it| needs(it, "url", "write `url: \"https://…\"`") },
+    ChannelKind { spec: &ALERTMANAGER, vet: |it| needs(it, "url", "write `url: \"https://…\"`") },
 ];

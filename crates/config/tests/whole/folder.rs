@@ -2,9 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
-use config::{Loaded, load};
+use config::{Loaded, load_at};
+use model::Moment;
 
-use crate::catalogue::KINDS;
+use crate::catalogue::{CHANNELS, KINDS};
 
 pub(crate) struct Folder(tempfile::TempDir);
 
@@ -32,6 +33,8 @@ impl Folder {
     }
 
     pub(crate) fn load(&self) -> Loaded {
-        load(&self.path("config.yaml"), KINDS)
+        // 2026-11-21 12:00 UTC, a Saturday.
+        let now = Moment::from_secs(1_795_262_400);
+        load_at(&self.path("config.yaml"), KINDS, CHANNELS, now)
     }
 }

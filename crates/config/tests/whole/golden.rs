@@ -12,9 +12,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use config::{Code, Loaded, load};
+use config::{Code, Loaded, load_at};
+use model::Moment;
 
 use crate::catalogue;
+
+/// The day on which all of them are read: 2026-11-21 12:00 UTC, a Saturday.
+const NOW: Moment = Moment::from_secs(1_795_262_400);
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/config")
@@ -63,7 +67,7 @@ fn load_mistake(name: &str) -> Loaded {
     } else {
         copy(&golden().join(name), folder.path());
     }
-    let loaded = load(&main, catalogue::KINDS);
+    let loaded = load_at(&main, catalogue::KINDS, catalogue::CHANNELS, NOW);
     assert_eq!(loaded.plan.is_none(), loaded.errors() > 0, "{name}");
     // Rendered while the folder is there, without its name.
     loaded

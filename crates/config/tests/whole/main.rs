@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod catalogue;
+mod duty;
 mod explain;
 mod folder;
 mod golden;

@@ -14,10 +14,11 @@ use model::{
 
 use super::{
     Desk, Effect,
-    cases::TEXT_BYTES_MAX,
+    cases::{Place, TEXT_BYTES_MAX},
     ladder::NO_STEP,
     outbox::Fate,
     pen::Note,
+    problems::policy_of,
     timers::Timer,
     upkeep::{Sight, unpark},
     who::{EVERYBODY, place_of_person},
@@ -162,7 +163,10 @@ impl Desk {
         let by = Arc::clone(&request.by.name);
         problem.acknowledged =
             Some(Acknowledgement { by: Arc::clone(&by), at: now, text: text.to_owned(), until, sticky });
-        for (route, fate) in self.outbox.suppressed(id, &mut self.pen) {
+        // Where an acknowledgement stops nothing, nothing that is owed is taken back.
+        let stops = policy_of(&problem, &self.rules).is_none_or(|it| it.stop_on_acknowledge);
+        let fates = if stops { self.outbox.suppressed(id, &mut self.pen) } else { Vec::new() };
+        for (route, fate) in fates {
             if let Some(told) = problem.told.get_mut(&route)
                 && fate == Fate::Withdrawn
                 && !told.reached
@@ -223,11 +227,11 @@ impl Desk {
         let problem = self.problems.get_mut(&id)?;
         problem.ladder.gate = if blocking { Gate::Blocking } else { Gate::CanWait };
         problem.ladder.due_at = Some(now);
-        let call = problem.call.filter(|_| blocking);
         let (name, customer) = (problem.about.name(), Arc::clone(&problem.customer));
+        let place = self.cases.place_of(&problem.about);
         self.touched.insert(id);
         let by = &request.by.name;
-        if let Some(call) = call {
+        if let Some(Place::Call(call)) = place.filter(|_| blocking) {
             self.cases.block(call, by, &self.rules, &mut self.pen);
         }
         let text = if blocking { "blocks the customer" } else { "can wait" };

@@ -512,7 +512,7 @@ fn a_hypothesis_goes_through_the_same_gates_and_sends_nothing() {
     };
     let expected = stage.desk.suppose(&hypothesis).unwrap();
     let told: Vec<_> =
-        expected.told.iter().map(|it| (it.0, &*it.1, &*it.2)).collect();
+        expected.told.iter().map(|it| (it.at, &*it.route.contact, &*it.route.channel)).collect();
     assert_eq!(told, [(at(10_000), "*", "psa"), (at(10_600), "anna", "sms")]);
     assert_eq!(expected.proposed_at, Some(at(10_000)));
     assert_eq!(expected.called_at, None);

@@ -88,6 +88,18 @@ impl Guard {
         (self.canaries.values().filter(|it| it.0).count(), self.canaries.len())
     }
 
+    /// An earlier process could not see: so it stays until canaries say otherwise.
+    pub(crate) fn stay_blind(&mut self) {
+        self.sight = Sight::Blind;
+    }
+
+    /// What is believed of a canary at the start. Nothing follows from one alone.
+    pub(crate) fn recall(&mut self, id: CheckableId, fine: bool, kind: StateType) {
+        if let Some(known) = self.canaries.get_mut(&id) {
+            *known = (fine, kind);
+        }
+    }
+
     /// A canary's belief changed.
     pub(crate) fn canary(
         &mut self,

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{About, GatePassed, Moment, Problem, Severity, Status};
+use model::{
+    About, GatePassed, Moment, Problem, Route, RuleAt, Severity, Status, Target,
+};
 
 use super::{
     Desk,
@@ -29,15 +31,39 @@ pub struct Hypothesis {
 pub struct Expectation {
     /// The gates in their order, at the first moment.
     pub gates: Vec<GatePassed>,
-    /// Who would be told, when, by which channel: `(when, contact, channel, how that came about)`.
-    pub told: Vec<(Moment, Arc<str>, Arc<str>, String)>,
+    /// Who would be told, in order of time.
+    pub told: Vec<Foreseen>,
     /// When it would be proposed, if within the time.
     pub proposed_at: Option<Moment>,
     /// When it would become a call, if within the time.
     pub called_at: Option<Moment>,
 }
 
+/// Somebody who would be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreseen {
+    /// When.
+    pub at: Moment,
+    /// By which way, and whom.
+    pub route: Route,
+    /// Whom the step names.
+    pub to: Vec<Target>,
+    /// Where the step was written.
+    pub rule: RuleAt,
+    /// How it came to these people.
+    pub how: String,
+}
+
 impl Desk {
+    /// Ids of the people behind `target` at `at`.
+    #[must_use]
+    pub fn people_behind(&self, target: Target, at: Moment) -> Vec<Arc<str>> {
+        let overrides: Vec<_> = self.overrides.values().collect();
+        let (people, _) = who::people_of(target, &self.rules, &overrides, at);
+        let names = people.iter().filter_map(|it| self.rules.duty.people.get(*it as usize));
+        names.map(|it| Arc::clone(&it.name)).collect()
+    }
+
     /// What would be decided. `None` if nobody of that name is watched.
     #[must_use]
     pub fn suppose(&self, it: &Hypothesis) -> Option<Expectation> {
@@ -78,10 +104,14 @@ impl Desk {
             }
             let reached =
                 who::reach(&step.to, &step.via, problem.severity, &self.rules, &overrides, due);
-            for route in reached.routes {
-                let when = route.quiet_until.unwrap_or(due);
-                let (contact, channel) = (route.route.contact, route.route.channel);
-                expected.told.push((when, contact, channel, reached.text.clone()));
+            for it in reached.routes {
+                expected.told.push(Foreseen {
+                    at: it.quiet_until.unwrap_or(due),
+                    route: it.route,
+                    to: step.to.clone(),
+                    rule: Arc::clone(&step.at),
+                    how: reached.text.clone(),
+                });
             }
         }
         Some(expected)

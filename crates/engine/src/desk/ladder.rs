@@ -117,7 +117,7 @@ impl Desk {
             .iter()
             // What flaps is told once, not at every turn.
             .filter(|_| !problem.flapping)
-            .filter(|(_, it)| it.status.is_some_and(|it| it != problem.status))
+            .filter(|(_, it)| knows_otherwise(it, problem))
             .map(|it| it.0.clone())
             .collect();
         for route in outdated {
@@ -288,7 +288,8 @@ impl Desk {
             step,
             owed_at: now,
             not_before: not_before.unwrap_or(now),
-            expires_at: now.after(ttl),
+            // What waits for the end of quiet hours does not die of old age in them.
+            expires_at: not_before.unwrap_or(now).max(now).after(ttl),
             attempts: 0,
             may_have_arrived: false,
             fault: String::new(),
@@ -300,7 +301,8 @@ impl Desk {
             ordinal,
             status: None,
             reached: false,
-            resolved: false,
+            // Whoever was only asked was not told: there is nothing to resolve or to renew.
+            resolved: kind == AlertKind::Question,
         });
         told.last = key;
         told.ordinal += 1;
@@ -489,6 +491,11 @@ impl Desk {
         let (name, customer) = (problem.about.name(), Arc::clone(&problem.customer));
         self.pen.decide(problem.id, &name, &customer, "over", chain.gates, verdict);
     }
+}
+
+/// Was somebody told something else than what holds, or was it withdrawn before it was sent?
+pub(crate) fn knows_otherwise(told: &Told, problem: &Problem) -> bool {
+    !told.resolved && told.status != Some(problem.status)
 }
 
 /// Is a channel read by people, who need to be told again and can be told late?

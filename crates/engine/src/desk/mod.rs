@@ -17,6 +17,7 @@ mod sla;
 mod subjects;
 mod timers;
 mod upkeep;
+mod views;
 mod who;
 mod windows;
 
@@ -30,7 +31,8 @@ use model::{
     Reply, Request, Row, Silence, StateType, Status, Subject, Times, ToShard, Token, Transition,
 };
 
-pub use hypothesis::{Expectation, Hypothesis};
+pub use hypothesis::{Expectation, Foreseen, Hypothesis};
+pub use views::{DutySeen, SubjectSeen, WindowSeen};
 
 use cases::Cases;
 use guard::Guard;
@@ -165,6 +167,8 @@ pub struct Desk {
     timers: Timers,
     effects: Vec<Effect>,
     progress: bool,
+    /// It is known what was believed at the start.
+    recalled: bool,
     heartbeat_at: Option<Moment>,
     withheld_by: BTreeMap<&'static str, u64>,
     overflowed: u64,
@@ -199,6 +203,7 @@ impl Desk {
             timers: Timers::default(),
             effects: Vec::new(),
             progress: true,
+            recalled: false,
             heartbeat_at: None,
             withheld_by: BTreeMap::new(),
             overflowed: 0,
@@ -215,6 +220,8 @@ impl Desk {
                 Row::Call(it) => self.cases.restore_call(*it),
                 Row::Alert(it) if it.is_waiting() => self.outbox.restore(*it),
                 Row::Silence(it) => {
+                    self.set_timer(it.span.from, Timer::Silence(it.id));
+                    self.set_timer(it.span.until, Timer::Silence(it.id));
                     self.silences.insert(it.id, *it);
                 }
                 Row::Occurrence(it) => self.windows.restore(*it),
@@ -250,6 +257,7 @@ impl Desk {
         }
         self.link_problems();
         self.rules_changed(&old);
+        self.judge_sites();
         self.finish()
     }
 
@@ -344,11 +352,23 @@ impl Desk {
                 watched.flapping = it.flapping;
             });
         }
+        for (id, _) in &ids {
+            if let Some(it) = self.directory.get(*id) {
+                self.guard.recall(*id, it.status.is_fine(), it.kind);
+            }
+        }
         // Hosts first: whoever they explain needs no problem of its own.
         let is_host = |id: &CheckableId| self.directory.get(*id).is_some_and(|it| it.subject.of_host);
         let (hosts, services): (Vec<_>, Vec<_>) = ids.into_iter().partition(|it| is_host(&it.0));
         for (id, _) in hosts.into_iter().chain(services) {
             self.judge(id);
+        }
+        // Sight may have come back while nobody was there to see it.
+        self.recalled = true;
+        self.judge_sites();
+        if !self.guard.is_blind() {
+            self.own_trouble_over(problems::UPLINK);
+            self.take_up_parked();
         }
     }
 

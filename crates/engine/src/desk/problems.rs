@@ -27,6 +27,8 @@ const SITE_DOWN_PERCENT: u32 = 60;
 const SITE_HOLD: Duration = Duration::from_secs(45);
 /// One that was explained by something that has ended gets so long to recover.
 const SETTLE: Duration = Duration::from_secs(60);
+/// The word for our own way out.
+pub(crate) const UPLINK: &str = "uplink";
 /// How far up explanations are followed.
 const EXPLAIN_DEPTH_MAX: usize = 64;
 
@@ -216,6 +218,7 @@ impl Desk {
 
     /// Opens a problem about `id`, and takes in those it explains.
     fn open_about(&mut self, id: CheckableId) {
+        self.leave_symptoms(id);
         let Some(it) = self.directory.get(id) else { return };
         let it = it.clone();
         let (subject, flapping, status) = (it.subject, it.flapping, it.status);
@@ -376,7 +379,7 @@ impl Desk {
             let Some(it) = self.directory.get_mut(id) else { continue };
             if it.symptom_of == Some(problem.id) {
                 it.symptom_of = None;
-                if !it.status.is_fine() {
+                if !it.status.is_fine() || it.flapping {
                     self.unsettle(id);
                     self.effects.push(Effect::Order(ToShard::CheckNow { checkable: id }));
                 }
@@ -412,6 +415,23 @@ impl Desk {
                 }
             }
             None => {}
+        }
+    }
+
+    /// Hosts may have come, gone or changed all at once.
+    pub(crate) fn judge_sites(&mut self) {
+        for site in 0..u32::try_from(self.directory.sites.len()).unwrap_or(0) {
+            if !self.recalled {
+                return; // All hosts seem to be up until it is known what was believed.
+            }
+            match self.directory.hosts_of_site(site).first().copied() {
+                Some(host) => self.judge_site_of(host),
+                None => {
+                    if let Some(problem) = self.directory.sites[site as usize].problem.take() {
+                        self.end(problem, Ending::Removed);
+                    }
+                }
+            }
         }
     }
 
@@ -456,7 +476,7 @@ impl Desk {
     }
 
     /// Our own sight is gone, or back.
-    fn sight_turned(&mut self, turn: Turn) {
+    pub(crate) fn sight_turned(&mut self, turn: Turn) {
         match turn {
             Turn::None => {}
             Turn::Cleared => self.rearm_held(None),
@@ -464,14 +484,15 @@ impl Desk {
                 self.effects.push(Effect::Order(ToShard::Blind { blind: true }));
                 let (fine, all) = self.guard.count();
                 let text = format!("{fine} of {all} canaries answer: we cannot see out");
-                self.own_trouble("uplink", &text);
+                self.own_trouble(UPLINK, &text);
             }
             Turn::SeesAgain => {
                 self.effects.push(Effect::Order(ToShard::Blind { blind: false }));
-                self.own_trouble_over("uplink");
+                self.own_trouble_over(UPLINK);
                 // Nobody is judged by what was believed in the dark: all that nobody knows of is
                 // looked at once more before it is told.
                 self.rearm_held(Some(self.pen.now.after(SETTLE)));
+                self.take_up_parked();
             }
         }
     }

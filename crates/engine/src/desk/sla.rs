@@ -93,7 +93,13 @@ pub(crate) fn meet(clock: &mut SlaClock, hours: &Hours, now: Moment) {
 }
 
 /// From `now` on `to` are its hours and `allowed` is what it allows; what has been spent stays.
-pub(crate) fn switch(clock: &mut SlaClock, from: &Hours, to: &Hours, allowed: Duration, now: Moment) {
+pub(crate) fn switch(
+    clock: &mut SlaClock,
+    from: &Hours,
+    to: &Hours,
+    allowed: Duration,
+    now: Moment,
+) {
     if clock.met_at.is_some() {
         return;
     }
@@ -127,7 +133,8 @@ pub(crate) fn wake(
     }
     for percent in warn_percent.iter().copied() {
         let reached = reached_at(clock, hours, part(clock.allowed, percent));
-        if owed_warnings(clock, &[percent]).next().is_some() && reached.is_some_and(|it| it <= now) {
+        if owed_warnings(clock, &[percent]).next().is_some() && reached.is_some_and(|it| it <= now)
+        {
             clock.warned.push(percent);
             events.push(SlaEvent::Warned(percent));
         }

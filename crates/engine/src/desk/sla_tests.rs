@@ -127,7 +127,9 @@ fn step() -> impl Strategy<Value = Step> {
 /// Spans within about two days, in minutes.
 fn spans() -> impl Strategy<Value = Hours> {
     proptest::collection::vec((0..2_400_u64, 1..400_u64), 1..8).prop_map(|all| {
-        Hours::of(all.iter().map(|(at, long)| Span { from: min(*at), until: min(at + long) }).collect())
+        Hours::of(
+            all.iter().map(|(at, long)| Span { from: min(*at), until: min(at + long) }).collect(),
+        )
     })
 }
 
@@ -143,16 +145,11 @@ struct Recount {
 }
 
 /// Walks through the minutes one by one.
-fn recount(
-    all: &[Hours],
-    from: u64,
-    allowed: u64,
-    steps: &[(u64, Step)],
-    until: u64,
-) -> Recount {
+fn recount(all: &[Hours], from: u64, allowed: u64, steps: &[(u64, Step)], until: u64) -> Recount {
     let mut found = Recount::default();
     let (mut place, mut paused) = (0, false);
-    let mut owed = vec![(50, SlaEvent::Warned(50)), (80, SlaEvent::Warned(80)), (100, SlaEvent::Breached)];
+    let mut owed =
+        vec![(50, SlaEvent::Warned(50)), (80, SlaEvent::Warned(80)), (100, SlaEvent::Breached)];
     for minute in from..until {
         for (_, step) in steps.iter().filter(|it| it.0 == minute) {
             match step {

@@ -18,8 +18,6 @@ pub(crate) enum Timer {
     Silence(NoteId),
     /// A window begins or ends, or the customer is to be reminded of it.
     Windows,
-    /// The guard may let go of what it holds.
-    Guard,
     /// The next sign of life is due.
     Heartbeat,
 }

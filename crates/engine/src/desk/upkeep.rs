@@ -11,8 +11,10 @@ use model::{
 use super::{
     ANSWERS_MAX, Desk, Effect, PROBLEMS_ENDED_MAX,
     cases::{CaseNews, Promise, World},
-    ladder::{NO_STEP, PARKED},
-    outbox::Settled,
+    guard::Turn,
+    ladder::{NO_STEP, PARKED, knows_otherwise},
+    outbox::{Settled, in_past_tense, says_bad, tales},
+    problems::{UPLINK, policy_of},
     pen::{Note, Rules},
     subjects::Directory,
     timers::Timer,
@@ -67,7 +69,6 @@ impl Desk {
                 Timer::Unsettled(id) => self.settle(id),
                 Timer::Silence(id) => self.silence_turned(id),
                 Timer::Windows => self.turn_windows(),
-                Timer::Guard => {}
                 Timer::Heartbeat => self.sign_of_life(),
             }
         }
@@ -75,7 +76,11 @@ impl Desk {
         if self.cases.next_wake().is_some_and(|it| it <= now) {
             self.cases.wake(&self.rules, &mut self.pen);
         }
-        for news in self.cases.news() {
+        let news = self.cases.news();
+        if news.iter().any(|it| matches!(it, CaseNews::Opened(_))) {
+            self.hold_clocks();
+        }
+        for news in news {
             self.tell_of_call(&news);
         }
         self.hand_out();
@@ -87,6 +92,10 @@ impl Desk {
         self.hosts = self.directory.iter().filter(|it| it.1.subject.of_host).count();
         let canaries = duty.uplink.canaries.iter().filter_map(|it| self.directory.id_of(it));
         self.guard.configure(&duty.uplink, canaries);
+        if self.guard.is_blind() && self.guard.count().1 == 0 {
+            // Nobody is left who could say that we see again.
+            self.sight_turned(Turn::SeesAgain);
+        }
         self.windows.configure(&self.rules);
         self.cases.rules_changed(old, &self.rules, &mut self.pen);
         for settled in self.outbox.channels_changed(&self.rules, &mut self.pen) {
@@ -123,11 +132,15 @@ impl Desk {
     /// After a restart: which problem is about whom.
     pub(crate) fn link_problems(&mut self) {
         let mut links = Vec::new();
+        let mut gone = Vec::new();
         for problem in self.problems.values() {
             match &problem.about {
                 About::Checkable(name) => links.push((problem.id, Arc::clone(name), true)),
                 About::Own(name) => {
                     self.own.insert(Arc::clone(name), problem.id);
+                    if **name == *UPLINK {
+                        self.guard.stay_blind();
+                    }
                 }
                 About::Site(name) => {
                     let duty = &self.rules.duty;
@@ -136,6 +149,9 @@ impl Desk {
                         customer.map(|customer| format!("{}/{}", customer.name, it.name))
                     };
                     let at = duty.sites.iter().position(|it| of(it).as_deref() == Some(name));
+                    if at.is_none() {
+                        gone.push(problem.id);
+                    }
                     if let Some(tally) = at.and_then(|at| self.directory.sites.get_mut(at)) {
                         tally.problem = Some(problem.id);
                     }
@@ -144,7 +160,7 @@ impl Desk {
             let symptoms = problem.symptoms.keys();
             links.extend(symptoms.map(|it| (problem.id, Arc::clone(it), false)));
         }
-        let mut orphans = Vec::new();
+        let mut orphans = gone;
         for (problem, name, its_own) in links {
             let id = self.directory.id_of(&name);
             match (id.and_then(|it| self.directory.get_mut(it)), its_own) {
@@ -202,9 +218,34 @@ impl Desk {
         for it in &turned.ended {
             self.window_ended(it);
         }
+        self.hold_clocks();
         if let Some(at) = self.windows.next() {
             self.set_timer(at, Timer::Windows);
         }
+    }
+
+    /// Clocks of calls stand still while a window runs whose time does not count.
+    fn hold_clocks(&mut self) {
+        let Self { windows, directory, rules, cases, pen, .. } = self;
+        let running = windows.running().iter().filter(|it| !it.window.sla_counts);
+        let running: Vec<_> = running.map(|it| &it.window).collect();
+        let exempt = |call: &model::Call| match &call.about {
+            Some(About::Checkable(name)) => directory.by_name(name).is_some_and(|watched| {
+                let label = |name: &str| Directory::label(watched, &rules.duty, name);
+                running.iter().any(|it| it.covers(label))
+            }),
+            Some(About::Site(name)) => {
+                let (customer, site) = name.split_once('/').unwrap_or((name, ""));
+                let label = |name: &str| match name {
+                    "customer" => customer,
+                    "site" => site,
+                    _ => "",
+                };
+                running.iter().any(|it| it.covers(label))
+            }
+            _ => false,
+        };
+        cases.windows_changed(&exempt, rules, pen);
     }
 
     fn window_began(&mut self, it: &Running) {
@@ -380,15 +421,13 @@ impl Desk {
     fn settled(&mut self, settled: Settled) {
         match settled {
             Settled::Reached { route, tales, .. } => {
-                for tale in tales {
+                for tale in tales.into_iter().filter(|it| says_bad(it.kind)) {
                     self.mark_reached(tale.problem, &route);
                 }
                 self.own_trouble_over(&trouble_name(&route.channel));
             }
             Settled::Dead { alert, fallback } => {
-                if alert.may_have_arrived {
-                    self.mark_reached(alert.problem, &alert.route);
-                }
+                self.mark_doubtful(&alert);
                 if let Some(route) = fallback {
                     self.fall_back(&alert, &route);
                 }
@@ -400,11 +439,18 @@ impl Desk {
                 }
             }
             Settled::Withdrawn { alert } => {
-                if alert.may_have_arrived {
-                    self.mark_reached(alert.problem, &alert.route);
-                }
+                self.mark_doubtful(&alert);
             }
             Settled::Retry => {}
+        }
+    }
+
+    /// What may have arrived counts as told.
+    fn mark_doubtful(&mut self, alert: &Alert) {
+        if alert.may_have_arrived {
+            for tale in tales(alert).into_iter().filter(|it| says_bad(it.kind)) {
+                self.mark_reached(tale.problem, &alert.route);
+            }
         }
     }
 
@@ -427,25 +473,58 @@ impl Desk {
     }
 
     fn fall_back(&mut self, dead: &Alert, route: &Route) {
-        let problem = self.problems.get_mut(&dead.problem);
-        let ordinal = problem.as_ref().and_then(|it| it.told.get(route)).map_or(0, |it| it.ordinal);
+        let problem = self.problems.get(&dead.problem).or_else(|| self.ended.get(&dead.problem));
+        // What is about a call is numbered by the one sequence, as all of its messages are.
+        let ordinal = match problem {
+            Some(it) => it.told.get(route).map_or(0, |it| it.ordinal),
+            None => u32::try_from(self.pen.next_id() & u64::from(u32::MAX)).unwrap_or(u32::MAX),
+        };
         let Some(alert) = self.outbox.fallback_of(dead, ordinal, &self.rules, &mut self.pen) else {
             return;
         };
-        if let Some(problem) = problem {
-            let told = problem.told.entry(route.clone()).or_insert(Told {
-                last: alert.key,
-                ordinal,
-                status: None,
-                reached: false,
-                resolved: false,
-            });
-            told.last = alert.key;
-            told.ordinal = ordinal + 1;
-            told.status = Some(problem.status);
-            self.touched.insert(dead.problem);
+        let mut alert = in_past_tense(alert, &|id| id.0 != 0 && !self.problems.contains_key(&id));
+        if says_bad(alert.kind)
+            && let Some(problem) = self.problems.get(&alert.problem)
+        {
+            alert.content = self.content_of(problem, "");
+        }
+        for member in &mut alert.content.members {
+            if let Some(problem) = self.problems.get(&member.problem) {
+                (member.status, member.severity) = (problem.status, problem.severity);
+                member.text = Arc::clone(&problem.text);
+            }
+        }
+        for tale in tales(&alert) {
+            self.note_handed_on(&alert, tale.problem, tale.kind);
         }
         self.outbox.owe(alert, &self.rules, &mut self.pen);
+    }
+
+    /// Whoever gets an alert instead of somebody else is told of its problem, too.
+    fn note_handed_on(&mut self, alert: &Alert, id: ProblemId, kind: AlertKind) {
+        let open = self.problems.contains_key(&id);
+        let map = if open { &mut self.problems } else { &mut self.ended };
+        let Some(problem) = map.get_mut(&id) else { return };
+        let told = problem.told.entry(alert.route.clone()).or_insert(Told {
+            last: alert.key,
+            ordinal: 0,
+            status: None,
+            reached: false,
+            resolved: !says_bad(kind),
+        });
+        told.last = alert.key;
+        if alert.content.members.is_empty() {
+            told.ordinal = alert.ordinal + 1;
+        }
+        if says_bad(kind) {
+            (told.status, told.resolved) = (Some(problem.status), false);
+        }
+        if open {
+            self.touched.insert(id);
+        } else {
+            problem.version += 1;
+            self.pen.rows.push(Row::Problem(Box::new(problem.clone())));
+        }
     }
 
     /// Owes a message that is about no problem. `about` keeps messages about the same in order.
@@ -525,7 +604,8 @@ impl Desk {
     /// Something about a call that people may have to be told.
     fn tell_of_call(&mut self, news: &CaseNews) {
         let (id, title) = match news {
-            CaseNews::Opened(_) | CaseNews::Resumed(_) => return,
+            CaseNews::Opened(_) => return,
+            CaseNews::Resumed(id) => (*id, "goes on".to_owned()),
             CaseNews::Assigned(id, _) => (*id, "assigned to you".to_owned()),
             CaseNews::SlaWarned(id, which, percent) => {
                 (*id, format!("{percent} % of the time {} is spent", promise(*which)))
@@ -618,6 +698,31 @@ impl Desk {
         let waiting = self.outbox.waiting_by_channel().into_iter();
         figures.waiting = waiting.map(|(name, count)| (name, count as u64)).collect();
         figures
+    }
+
+    /// Whatever was put off until something happens, and has something left to do, is decided
+    /// again now: nobody may say any more that it has happened.
+    pub(crate) fn take_up_parked(&mut self) {
+        let now = self.pen.now;
+        let parked = |it: &&Problem| {
+            let policy = policy_of(it, &self.rules);
+            let steps = policy.map_or(0, |it| it.steps.len());
+            let untold = (it.ladder.next_step as usize) < steps
+                || it.told.values().any(|told| knows_otherwise(told, it));
+            let waits = it.propose_at == Some(PARKED) || it.call_at == Some(PARKED);
+            policy.is_some() && (it.ladder.due_at.is_none() && untold || waits)
+        };
+        let stopped = |it: &Problem| {
+            it.acknowledged.is_some()
+                && policy_of(it, &self.rules).is_none_or(|it| it.stop_on_acknowledge)
+        };
+        let all = self.problems.values().filter(|it| !stopped(it));
+        let ids: Vec<_> = all.filter(parked).map(|it| it.id).collect();
+        for id in ids {
+            let Some(problem) = self.problems.get_mut(&id) else { continue };
+            unpark(problem, now);
+            self.look_after(id);
+        }
     }
 
     /// Whatever was parked for the problems that `concerns` names is decided again now.

@@ -6,7 +6,7 @@ use model::{
     Moment, NoteId, Occurrence, OccurrenceKey, PlannedWindow, RuleAt, Scope, Span, WindowEffect,
 };
 
-use super::pen::Rules;
+use super::{pen::Rules, views::WindowSeen};
 
 /// A window, whoever planned it.
 #[derive(Clone, Debug)]
@@ -30,6 +30,21 @@ impl Defined {
     /// Does it cover whoever has these labels?
     pub(crate) fn covers<'a>(&self, label: impl Fn(&str) -> &'a str + Copy) -> bool {
         self.customer.as_ref().is_none_or(|it| **it == *label("customer")) && self.scope.holds(label)
+    }
+}
+
+impl Defined {
+    pub(crate) fn seen(&self, occurrence: Occurrence) -> WindowSeen {
+        WindowSeen {
+            occurrence,
+            effect: self.effect,
+            scope: self.scope.clone(),
+            sla_counts: self.sla_counts,
+            flexible: self.flexible,
+            impact: Arc::clone(&self.impact),
+            contact: Arc::clone(&self.contact),
+            rule: self.rule.clone(),
+        }
     }
 }
 
@@ -136,6 +151,23 @@ impl Windows {
         let planned = window.spans.iter().find(|it| it.from == key.planned_from);
         let occurrence = known.or_else(|| planned.map(|it| fresh(window, *it)))?;
         Some((Arc::clone(window), occurrence))
+    }
+
+    /// Occurrences that touch `within`, by begin, at most `limit`.
+    pub(crate) fn within(&self, within: Span, limit: usize) -> Vec<WindowSeen> {
+        let mut seen = Vec::new();
+        for window in self.defined() {
+            let from = window.spans.partition_point(|it| it.until <= within.from);
+            let touching = window.spans[from..].iter().take_while(|it| it.from < within.until);
+            for span in touching.take(limit) {
+                let key = OccurrenceKey { window: Arc::clone(&window.name), planned_from: span.from };
+                let known = self.occurrences.get(&key).cloned();
+                seen.push(window.seen(known.unwrap_or_else(|| fresh(window, *span))));
+            }
+        }
+        seen.sort_by(|a, b| a.occurrence.key.planned_from.cmp(&b.occurrence.key.planned_from));
+        seen.truncate(limit);
+        seen
     }
 
     /// The occurrence of a flexible window that is armed for whoever has these labels.

@@ -1,21 +1,43 @@
-//! The desk's thread: hears all shards, answers them.
+//! The desk's thread: hears shards, people and receivers, decides, and lets nothing out that is
+//! not on the disk.
+
+mod line;
+mod post;
+mod subjects;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
     thread::JoinHandle,
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use engine::Reach;
-use model::{CheckableId, FromShard, Position, ToShard};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, never, select_biased};
+use engine::{
+    Reach,
+    desk::{Desk, Effect, Figures, Input, Outcome, Standing},
+};
+use model::{
+    Alert, AlertKey, CheckableId, Delivery, Duty, FromShard, Moment, Position, Reply, Request,
+    Row, StateType, Status, Subject, Times,
+};
+use store::{Order, Receipt};
+use tokio::sync::oneshot;
 
-use crate::shard::Door;
+pub(crate) use subjects::{standings_of, subjects_of};
+
+use crate::{clock::Clock, shard::Door};
+use line::Line;
+use post::Post;
 
 /// Messages that may wait for the desk.
 const INBOX_MAX: usize = 16_384;
-/// When a shard that could not take an order is tried again.
-const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
+/// Orders of shards that may wait for the desk.
+const ROWS_MAX: usize = 4_096;
+/// The desk looks at the clock at least this often.
+const PATIENCE_MAX: Duration = Duration::from_millis(500);
+/// How long the store may take for what the desk has for it when the engine ends.
+const HAND_OVER_WITHIN: Duration = Duration::from_millis(250);
 
 /// What the desk may be told.
 #[derive(Debug)]
@@ -33,49 +55,73 @@ pub(crate) enum ToDesk {
         restored: Vec<(CheckableId, bool)>,
         done: Sender<()>,
     },
+    /// Whom to decide about and by which rules, before any shard has heard of it. Those in `added`
+    /// are new: what shards say under their ids is about others until they are named.
+    Rules { rules: Box<Rules>, done: Sender<()> },
+    /// The same rules, worked out further ahead.
+    Calendar(Arc<Times>),
+    /// Somebody asks.
+    Ask { request: Box<Request>, reply: oneshot::Sender<Reply> },
+    /// Somebody wants a dead alert tried again; the store has it so.
+    Redeliver { request: Box<Request>, alert: Option<Box<Alert>>, reply: oneshot::Sender<Reply> },
+    /// A try to deliver has ended.
+    Delivered(AlertKey, Delivery),
+    /// Does the timetable go on?
+    Progress(bool),
+    /// Somebody wants to look, without changing anything.
+    Look(Look),
     /// Nothing comes after this.
     Stop,
 }
 
-/// Starts the desk; `doors` lead to the shards.
-pub(crate) fn start(doors: Vec<Door>, inbox: Receiver<ToDesk>) -> std::io::Result<JoinHandle<()>> {
-    let run = move || {
-        let mut desk = Reach::new(true);
-        let mut orders = Vec::new();
-        let mut heard = BTreeMap::new();
-        let mut post = Post { doors, unsent: VecDeque::new(), owed: Vec::new() };
-        loop {
-            let message = match inbox.recv_timeout(post.patience()) {
-                Ok(message) => message,
-                Err(RecvTimeoutError::Timeout) => {
-                    post.send(&mut orders);
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            match message {
-                ToDesk::Shard(shard, position, message) => {
-                    // What was heard before is not heard again, whoever repeats it.
-                    if heard.get(&shard).is_none_or(|last| *last < position) {
-                        heard.insert(shard, position);
-                        desk.handle(&message, &mut orders);
-                    }
-                }
-                ToDesk::Arrange { behind, restored, done } => {
-                    post.owed.push(done);
-                    desk.arrange(&behind, &mut orders);
-                    for (host, up) in restored {
-                        desk.restore(host, up, &mut orders);
-                    }
-                }
-                ToDesk::Gone(host) => desk.forget(host),
-                ToDesk::Unwatched(host) => desk.restore(host, true, &mut orders),
-                ToDesk::Stop => return,
-            }
-            post.send(&mut orders);
-        }
-    };
-    std::thread::Builder::new().name("desk".to_owned()).spawn(run)
+/// A look at the desk.
+pub(crate) struct Look(pub(crate) Box<dyn FnOnce(&Desk) + Send>);
+
+impl std::fmt::Debug for Look {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Look")
+    }
+}
+
+impl std::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rules").field("subjects", &self.subjects.len()).finish_non_exhaustive()
+    }
+}
+
+/// What the desk decides by.
+pub(crate) struct Rules {
+    pub(crate) duty: Arc<Duty>,
+    pub(crate) times: Arc<Times>,
+    pub(crate) subjects: Vec<Subject>,
+    pub(crate) standings: Vec<Standing>,
+    pub(crate) added: Vec<CheckableId>,
+}
+
+/// The ways to and from the desk's thread.
+pub(crate) struct Ways {
+    pub(crate) inbox: Receiver<ToDesk>,
+    /// Orders of the shards for the store.
+    pub(crate) rows: Receiver<Order>,
+    /// Numbers of orders that the store has kept.
+    pub(crate) kept: Receiver<Receipt>,
+    /// Where those orders go.
+    pub(crate) store: Sender<Order>,
+    /// To the shards.
+    pub(crate) doors: Vec<Door>,
+    /// To the receivers.
+    pub(crate) deliver: Box<dyn Fn(Alert) + Send>,
+    /// Called after each commit of something that the desk wanted kept.
+    pub(crate) committed: Box<dyn Fn() + Send>,
+    /// For metrics.
+    pub(crate) figures: Arc<arc_swap::ArcSwap<Figures>>,
+}
+
+/// What an earlier process left.
+pub(crate) struct Past {
+    pub(crate) installation: u64,
+    pub(crate) next_id: u64,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// Room for messages to the desk.
@@ -83,87 +129,267 @@ pub(crate) fn inbox() -> (Sender<ToDesk>, Receiver<ToDesk>) {
     crossbeam_channel::bounded(INBOX_MAX)
 }
 
-/// Takes orders to the shards. A shard that does not take them now gets them later, in order: the
-/// desk waits for nobody, so that no two of us can wait for each other.
-struct Post {
-    doors: Vec<Door>,
-    unsent: VecDeque<ToShard>,
-    /// Let go of once nothing is unsent.
-    owed: Vec<Sender<()>>,
+/// Room for orders of shards.
+pub(crate) fn rows() -> (Sender<Order>, Receiver<Order>) {
+    crossbeam_channel::bounded(ROWS_MAX)
 }
 
-impl Post {
-    /// How long to wait for the next message: not long while something is unsent.
-    fn patience(&self) -> Duration {
-        if self.unsent.is_empty() { Duration::from_secs(3_600) } else { TRY_AGAIN_AFTER }
+/// Starts the desk.
+pub(crate) fn start(clock: Clock, past: Past, ways: Ways) -> std::io::Result<JoinHandle<()>> {
+    let run = move || {
+        let mut desk = Desk::new(past.installation, past.next_id);
+        desk.restore(past.rows);
+        let line = Line::new(ways.store.clone());
+        let post = Post::new(ways.doors.clone());
+        Thread {
+            clock,
+            ways,
+            desk,
+            reach: Reach::new(true),
+            line,
+            post,
+            heard: BTreeMap::new(),
+            unnamed: HashSet::new(),
+            tickets: BTreeMap::new(),
+            next_ticket: 0,
+            figures_at: Moment::ZERO,
+        }
+        .run();
+    };
+    std::thread::Builder::new().name("desk".to_owned()).spawn(run)
+}
+
+struct Thread {
+    clock: Clock,
+    ways: Ways,
+    desk: Desk,
+    reach: Reach,
+    line: Line,
+    post: Post,
+    heard: BTreeMap<u32, Position>,
+    /// Ids that stand for somebody new whose shard has not said so yet.
+    unnamed: HashSet<CheckableId>,
+    tickets: BTreeMap<u64, oneshot::Sender<Reply>>,
+    next_ticket: u64,
+    figures_at: Moment,
+}
+
+/// What woke the thread.
+enum Event {
+    Kept(Receipt),
+    Told(ToDesk),
+    Rows(Order),
+    Time,
+    Over,
+}
+
+impl Thread {
+    fn run(mut self) {
+        loop {
+            match self.next_event() {
+                Event::Kept(receipt) => self.kept(receipt),
+                Event::Told(ToDesk::Stop) => return self.finish(),
+                Event::Told(message) => self.take_in(message),
+                Event::Rows(order) => self.pass(order),
+                Event::Time => {}
+                Event::Over => return,
+            }
+            let now = self.clock.now();
+            if self.desk.next_wake().is_some_and(|it| it <= now) {
+                let outcome = self.desk.handle(now, Input::Wake);
+                self.line.keep(outcome);
+            }
+            self.line.send();
+            self.post.send();
+            self.report(now);
+        }
     }
 
-    fn send(&mut self, orders: &mut Vec<ToShard>) {
-        self.unsent.extend(orders.drain(..));
-        let shards = u32::try_from(self.doors.len()).unwrap_or(1);
-        let mut shut = BTreeSet::new();
-        for _ in 0..self.unsent.len() {
-            let Some(order) = self.unsent.pop_front() else { break };
-            let shard = checkable_of(order).shard(shards);
-            if shut.contains(&shard) || !self.doors[shard as usize].tell(order) {
-                shut.insert(shard);
-                self.unsent.push_back(order);
+    fn next_event(&self) -> Event {
+        let now = self.clock.now();
+        let wake = self.desk.next_wake().map_or(PATIENCE_MAX, |it| it.since(now));
+        let busy = self.post.patience().min(if self.line.waiting() > 0 {
+            post::TRY_AGAIN_AFTER
+        } else {
+            PATIENCE_MAX
+        });
+        let closed = never();
+        let rows = if self.line.is_full() { &closed } else { &self.ways.rows };
+        select_biased! {
+            recv(self.ways.kept) -> it => it.map_or(Event::Over, Event::Kept),
+            recv(self.ways.inbox) -> it => it.map_or(Event::Over, Event::Told),
+            recv(rows) -> it => it.map_or(Event::Time, Event::Rows),
+            default(wake.min(busy).min(PATIENCE_MAX)) => Event::Time,
+        }
+    }
+
+    fn take_in(&mut self, message: ToDesk) {
+        let now = self.clock.now();
+        match message {
+            ToDesk::Shard(shard, position, message) => {
+                // What was heard before is not heard again, whoever repeats it.
+                if self.heard.get(&shard).is_none_or(|last| *last < position) {
+                    self.heard.insert(shard, position);
+                    self.reach.handle(&message, self.post.orders());
+                }
+            }
+            ToDesk::Arrange { behind, restored, done } => {
+                self.post.owe(done);
+                self.reach.arrange(&behind, self.post.orders());
+                for (host, up) in restored {
+                    self.reach.restore(host, up, self.post.orders());
+                }
+                self.post.orders().extend(self.desk.standing_orders());
+            }
+            ToDesk::Gone(host) => self.reach.forget(host),
+            ToDesk::Unwatched(host) => {
+                self.reach.restore(host, true, self.post.orders());
+                let up = Standing {
+                    id: host,
+                    status: Status::Up,
+                    kind: StateType::Hard,
+                    flapping: false,
+                    text: Arc::from(""),
+                    since: now,
+                };
+                self.decide(Input::Believed(vec![up]));
+            }
+            ToDesk::Rules { rules, done } => {
+                self.rules(now, *rules);
+                self.post.owe(done);
+            }
+            ToDesk::Calendar(times) => {
+                let outcome = self.desk.turn_calendar(now, times);
+                self.line.keep(outcome);
+            }
+            ToDesk::Ask { request, reply } => {
+                let ticket = self.ticket(reply);
+                self.decide(Input::Asked { ticket, request: *request });
+            }
+            ToDesk::Redeliver { request, alert, reply } => {
+                let ticket = self.ticket(reply);
+                self.decide(Input::Redeliver { ticket, request: *request, alert });
+            }
+            ToDesk::Delivered(key, delivery) => self.decide(Input::Delivered { key, delivery }),
+            ToDesk::Progress(it) => self.decide(Input::Progress(it)),
+            ToDesk::Look(look) => (look.0)(&self.desk),
+            ToDesk::Stop => {}
+        }
+    }
+
+    fn rules(&mut self, now: Moment, rules: Rules) {
+        self.unnamed.extend(rules.added);
+        let outcome = self.desk.arrange(now, rules.duty, rules.times, rules.subjects);
+        self.line.keep(outcome);
+        if !rules.standings.is_empty() {
+            self.decide(Input::Believed(rules.standings));
+        }
+    }
+
+    fn ticket(&mut self, reply: oneshot::Sender<Reply>) -> u64 {
+        self.next_ticket += 1;
+        self.tickets.insert(self.next_ticket, reply);
+        self.next_ticket
+    }
+
+    fn decide(&mut self, input: Input) {
+        let outcome = self.desk.handle(self.clock.now(), input);
+        self.line.keep(outcome);
+    }
+
+    /// What a shard has for the store: what it believes is decided upon, and both are kept together.
+    fn pass(&mut self, order: Order) {
+        let mut all = Outcome::default();
+        match &order {
+            Order::Names(names) => {
+                for (id, _) in names {
+                    self.unnamed.remove(id);
+                }
+            }
+            Order::Batch(batch) => {
+                let now = self.clock.now();
+                for (_, transition) in &batch.transitions {
+                    if self.unnamed.contains(&transition.checkable) {
+                        continue;
+                    }
+                    let outcome = self.desk.handle(now, Input::Changed(transition.clone()));
+                    all.rows.extend(outcome.rows);
+                    all.effects.extend(outcome.effects);
+                }
+            }
+            _ => {}
+        }
+        self.line.pass(order, all);
+    }
+
+    /// The store has kept some of what the desk wanted kept.
+    fn kept(&mut self, receipt: Receipt) {
+        self.settle(receipt);
+        while let Ok(later) = self.ways.kept.try_recv() {
+            self.settle(later);
+        }
+        (self.ways.committed)();
+    }
+
+    fn settle(&mut self, receipt: Receipt) {
+        match receipt {
+            Receipt::Kept(number) => {
+                for effect in self.line.kept(number) {
+                    self.carry_out(effect);
+                }
+            }
+            // Nothing of it may be done. What the desk believes of itself is ahead of the disk now;
+            // a start from the disk is the one way to agree again.
+            Receipt::Refused(number) => {
+                drop(self.line.kept(number));
+                tracing::error!(number, "the store refuses what the desk wanted kept");
+                panic!("the desk and the store do not agree any more");
             }
         }
-        if self.unsent.is_empty() {
-            self.owed.clear();
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Deliver(alert) => (self.ways.deliver)(*alert),
+            Effect::Answer { ticket, reply } => {
+                if let Some(waiting) = self.tickets.remove(&ticket) {
+                    // Whoever asked may have gone away meanwhile.
+                    drop(waiting.send(reply));
+                }
+            }
+            Effect::Order(order) => self.post.orders().push(order),
         }
     }
-}
 
-fn checkable_of(order: ToShard) -> CheckableId {
-    match order {
-        ToShard::Parents { host, .. } => host,
-        ToShard::CheckNow { checkable } | ToShard::Rest { checkable, .. } => checkable,
-        // To all shards; the desk sends it to each by name.
-        ToShard::Blind { .. } => CheckableId(0),
+    fn report(&mut self, now: Moment) {
+        if now.since(self.figures_at) > PATIENCE_MAX {
+            self.figures_at = now;
+            self.ways.figures.store(Arc::new(self.desk.figures()));
+        }
+    }
+
+    /// What is left goes to the store, if that takes it.
+    fn finish(mut self) {
+        let deadline = std::time::Instant::now() + HAND_OVER_WITHIN;
+        loop {
+            match self.ways.rows.try_recv() {
+                Ok(order) => self.pass(order),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        while !self.line.is_empty() && std::time::Instant::now() < deadline {
+            self.line.send();
+            let left = deadline.saturating_duration_since(std::time::Instant::now());
+            match self.ways.kept.recv_timeout(left.min(post::TRY_AGAIN_AFTER)) {
+                Ok(receipt) => self.settle(receipt),
+                Err(_) => continue,
+            }
+        }
+        if self.line.waiting() > 0 {
+            tracing::error!(orders = self.line.waiting(), "the store did not take what the desk had");
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::sync::mpsc;
-
-    use super::*;
-    use crate::shard::ToDriver;
-
-    const PARENT: CheckableId = CheckableId(0);
-    /// More children than one shard's inbox takes at once.
-    const CHILDREN: u32 = 40;
-    const ROOM: usize = 16;
-
-    #[test]
-    fn an_arrangement_is_done_once_the_shard_has_every_word_that_follows_from_it() {
-        let (sender, mut inbox) = mpsc::channel(ROOM);
-        let (to_desk, desk_inbox) = super::inbox();
-        let thread = start(vec![Door::of(sender)], desk_inbox).unwrap();
-        let behind = (1..=CHILDREN).map(|it| (CheckableId(it), vec![PARENT])).collect();
-        let (done, arranged) = crossbeam_channel::bounded(0);
-        to_desk.send(ToDesk::Arrange { behind, restored: vec![(PARENT, false)], done }).unwrap();
-        let mut last_words = BTreeMap::new();
-        let mut take = |order| {
-            let ToDriver::Desk(ToShard::Parents { host, any_up, .. }) = order else {
-                panic!("the desk only speaks of parents here");
-            };
-            last_words.insert(host, any_up);
-        };
-        // Each child is told twice: that there are parents, and that none of them is up.
-        for _ in 0..2 * CHILDREN as usize - ROOM {
-            assert!(arranged.try_recv().is_err_and(|it| it.is_empty()), "done too early");
-            take(inbox.blocking_recv().unwrap());
-        }
-        assert!(arranged.recv().is_err(), "let go of, and nothing sent");
-        while let Ok(order) = inbox.try_recv() {
-            take(order);
-        }
-        let unreachable = (1..=CHILDREN).map(|it| (CheckableId(it), false)).collect();
-        assert_eq!(last_words, unreachable);
-        to_desk.send(ToDesk::Stop).unwrap();
-        thread.join().unwrap();
-    }
-}
+mod tests;

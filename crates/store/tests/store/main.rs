@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod child;
+mod desk;
+mod lists;
+mod objects;
 mod outages;
 mod refuses;
 mod remembers;

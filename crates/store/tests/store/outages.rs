@@ -9,11 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model::{CheckableId, Position};
+use model::{AlertState, CheckableId, Position, Row};
 use store::{Batch, Reader, Store};
 
 use crate::{
     child,
+    objects::{alert, event, problem},
     sample::{PATIENCE, Running, batch, belief, name},
 };
 
@@ -27,6 +28,16 @@ fn id(step: u64) -> u32 {
     u32::try_from(step % u64::from(NAMES)).unwrap()
 }
 
+/// What the desk makes of a step: a problem, what is owed about it, and the record.
+fn desk_rows(step: u64) -> Vec<Row> {
+    vec![
+        Row::NextId(step + 1),
+        Row::Problem(problem(step, "acme").into()),
+        Row::Alert(alert(step, 0, AlertState::Waiting).into()),
+        Row::Event(event(step, "acme").into()),
+    ]
+}
+
 /// Writes without end; says on its standard output up to which step all was acknowledged.
 fn write_without_end(dir: &Path) -> ! {
     let running = Running::start(dir, NAMES);
@@ -34,7 +45,7 @@ fn write_without_end(dir: &Path) -> ! {
     loop {
         for _ in 0..7 {
             step += 1;
-            running.send(batch(id(step), step));
+            running.send(Batch { desk: desk_rows(step), ..batch(id(step), step) });
         }
         running.flush();
         let mut out = std::io::stdout().lock();
@@ -67,6 +78,7 @@ fn a_kill_loses_nothing_acknowledged() {
         write_without_end(&dir);
     }
     let dir = tempfile::tempdir().unwrap();
+    let mut longest = 0;
     for kill in 1..=KILLS {
         let acknowledged = killed_after(dir.path(), 1 + kill * 7 % 11);
         let opened = Store::open(dir.path(), 1_000 + kill).unwrap();
@@ -78,7 +90,8 @@ fn a_kill_loses_nothing_acknowledged() {
         assert_eq!(boot, 2 * kill - 1);
         assert!(kept >= acknowledged, "acknowledged {acknowledged}, kept {kept}");
         check_prefix(dir.path(), boot, kept, &opened.beliefs);
-        drop(opened); // its own life took one number too
+        longest = check_desk(dir.path(), longest.max(kept), opened.desk);
+        drop(opened.store); // its own life took one number too
     }
 }
 
@@ -94,6 +107,18 @@ fn check_prefix(dir: &Path, boot: u64, kept: u64, beliefs: &HashMap<String, mode
     for step in kept.saturating_sub(NAMES.into()) + 1..=kept {
         assert_eq!(beliefs[&name(id(step))], belief(step), "step {step} of {kept}");
     }
+}
+
+/// The desk has all of the steps up to `kept`, which is the highest of any life, and no more.
+fn check_desk(dir: &Path, kept: u64, desk: store::DeskPast) -> u64 {
+    let expected = |it: fn(u64) -> Row| (1..=kept).map(it).collect::<Vec<_>>();
+    let (problems, rest): (Vec<_>, Vec<_>) =
+        desk.rows.into_iter().partition(|it| matches!(it, Row::Problem(_)));
+    assert!(problems == expected(|step| Row::Problem(problem(step, "acme").into())));
+    assert!(rest == expected(|step| Row::Alert(alert(step, 0, AlertState::Waiting).into())));
+    assert_eq!(desk.next_id, kept + 1);
+    assert_eq!(Reader::open(dir).unwrap().verify_events().unwrap(), kept);
+    kept
 }
 
 /// Runs `work` as a child in `dir` on a file system of its own: `size` of memory.

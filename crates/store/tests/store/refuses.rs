@@ -6,10 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use model::Row;
 use rusqlite::{Connection, config::DbConfig};
 use store::{DATABASE_NAME, LOCK_NAME, OpenError, Reader, Store};
 
-use crate::sample::{Running, batch};
+use crate::{
+    objects::{NOON_SECS, alive, problem},
+    sample::{Running, batch},
+};
 
 /// Every file that matters in `dir` with its bytes. The lock and SQLite's shared memory (an index
 /// over the log, made anew at will) are not data.
@@ -83,7 +87,7 @@ fn a_newer_schema_is_not_touched() {
     newer.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA user_version = 77").unwrap();
     drop(newer);
     let error = refused(dir.path());
-    assert!(matches!(error, OpenError::Newer { found: 77, known: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 77, known: 2, .. }), "{error}");
 }
 
 #[test]
@@ -136,9 +140,15 @@ fn a_page_of_zeros_is_refused() {
 #[test]
 fn no_flipped_bit_changes_what_is_believed() {
     let (dir, path) = stored(200);
+    let running = Running::start(dir.path(), 20);
+    running.keep(alive(), 1);
+    running.keep((20..40).map(|id| Row::Problem(problem(id, "beta").into())).collect(), 2);
+    running.close();
     let whole = fs::read(&path).unwrap();
     let truth = Reader::open(dir.path()).unwrap().beliefs().unwrap();
     assert_eq!(truth.len(), 20);
+    let desk = Store::open(dir.path(), NOON_SECS).unwrap().desk;
+    assert_eq!(desk.rows.len(), alive().len() + 20);
     let mut noticed = 0;
     for round in 0..1_000_u64 {
         let place = model::stable_hash(&round.to_string());
@@ -149,8 +159,13 @@ fn no_flipped_bit_changes_what_is_believed() {
             fs::remove_file(file).unwrap();
         }
         fs::write(&path, &flipped).unwrap();
-        match Store::open(dir.path(), 2_000) {
-            Ok(opened) => assert_eq!(opened.beliefs, truth, "bit {bit}"),
+        match Store::open(dir.path(), NOON_SECS) {
+            Ok(opened) => {
+                assert_eq!(opened.beliefs, truth, "bit {bit}");
+                assert_eq!(opened.desk.rows, desk.rows, "bit {bit}");
+                assert_eq!(opened.desk.installation, desk.installation, "bit {bit}");
+                assert!(opened.desk.next_id >= desk.next_id, "bit {bit}");
+            }
             Err(error) => {
                 noticed += 1;
                 assert!(fs::read(&path).unwrap() == flipped, "bit {bit}: {error}");

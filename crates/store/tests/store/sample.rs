@@ -2,13 +2,13 @@
 
 use std::{path::Path, time::Duration};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use model::{
-    Belief, Cause, CauseCode, CheckResult, CheckableId, Look, Measure, Moment, Reading, RunId,
+    Belief, Cause, CauseCode, CheckResult, CheckableId, Look, Measure, Moment, Reading, Row, RunId,
     StateType, Status, ThresholdMemory, Transition, Verdict,
 };
 use proptest::prelude::*;
-use store::{Batch, Closed, Order, Recorded, Store, Writer};
+use store::{Batch, Closed, Order, Receipt, Recorded, Store, Writer};
 
 /// Longest wait for anything that has to happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,15 +18,28 @@ pub(crate) struct Running {
     pub(crate) writer: Writer,
     pub(crate) orders: Sender<Order>,
     pub(crate) boot: u64,
+    pub(crate) receipts: Receiver<Receipt>,
 }
 
 impl Running {
     pub(crate) fn start(dir: &Path, names: u32) -> Self {
         let opened = Store::open(dir, 1_000).unwrap();
-        let (writer, orders) = opened.store.writer().unwrap();
+        let (told, receipts) = crossbeam_channel::unbounded();
+        let tell = move |it| told.send(it).unwrap_or_default();
+        let (writer, orders) = opened.store.writer_with(tell).unwrap();
         let names = (0..names).map(|it| (CheckableId(it), name(it))).collect();
         orders.send(Order::Names(names)).unwrap();
-        Self { writer, orders, boot: opened.boot }
+        Self { writer, orders, boot: opened.boot, receipts }
+    }
+
+    /// Sends rows of the desk, with a receipt asked for.
+    pub(crate) fn keep(&self, rows: Vec<Row>, done: u64) {
+        self.orders.send(Order::Desk { rows, done: Some(done) }).unwrap();
+    }
+
+    /// The next receipt.
+    pub(crate) fn receipt(&self) -> Receipt {
+        self.receipts.recv_timeout(PATIENCE).expect("every order that asks for one has a receipt")
     }
 
     pub(crate) fn send(&self, batch: Batch) {
@@ -84,7 +97,7 @@ pub(crate) fn batch(id: u32, step: u64) -> Batch {
         position_last: step,
         beliefs: vec![(CheckableId(id), belief(step))],
         transitions: vec![(step, transition(id, step))],
-        results: Vec::new(),
+        ..Batch::default()
     }
 }
 

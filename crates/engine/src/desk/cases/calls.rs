@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use model::{
-    Call, CallId, CallState, EventKind, Message, MessageKind, Moment, Policy, Problem, ProposalId,
-    ProposalState, Proposal, Row, Severity, SlaStart,
+    Call, CallId, CallState, EventKind, Message, MessageKind, Moment, Policy, Problem, Proposal,
+    ProposalId, ProposalState, Row, Severity, SlaStart,
 };
 
 use super::{
     CALL_MESSAGES_MAX, CALL_TEXT_BYTES_MAX, CALLS_CLOSED_MAX, CALLS_OPEN_MAX, CaseNews, Cases,
-    TITLE_BYTES_MAX, clocks::{self, Terms}, index::Due, proposals, waits, words,
+    TITLE_BYTES_MAX,
+    clocks::{self, Terms},
+    index::Due,
+    proposals, waits, words,
 };
 use crate::desk::pen::{Note, Pen, Rules};
 
@@ -42,7 +45,8 @@ pub(super) enum From<'a> {
 impl Cases {
     /// Opens the call that a policy asks for without anybody having to accept it: of the open
     /// proposal about the same if there is one. If there is a call about the same already, the
-    /// problem becomes a part of that. `None`: too many calls are open.
+    /// problem becomes a part of that. `None`: somebody has decided about it already, or too many
+    /// calls are open.
     pub(crate) fn call_for(
         &mut self,
         problem: &Problem,
@@ -55,6 +59,9 @@ impl Cases {
         if let Some(call) = self.index.call_about(&problem.about) {
             self.attach(call, problem, pen);
             return Some(call);
+        }
+        if self.is_decided(problem) {
+            return None;
         }
         if self.index.open().len() >= CALLS_OPEN_MAX {
             pen.event(Note {
@@ -87,6 +94,14 @@ impl Cases {
             pen,
         );
         Some(id)
+    }
+
+    /// Has a person dismissed the proposal for this very problem, or closed its call?
+    fn is_decided(&self, problem: &Problem) -> bool {
+        let proposal = problem.proposal.and_then(|it| self.proposals.get(&it));
+        let call = problem.call.and_then(|it| self.calls.get(&it));
+        proposal.is_some_and(|it| !it.is_open() && it.problem == problem.id)
+            || call.is_some_and(|it| it.state == CallState::Closed)
     }
 
     /// Makes a call of an open proposal.

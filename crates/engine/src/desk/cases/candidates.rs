@@ -61,14 +61,7 @@ pub(super) fn candidates(
 }
 
 /// `skill network 3, on duty, 2 open calls`.
-fn reason(
-    subject: &str,
-    skill: u8,
-    person: &Person,
-    fits: bool,
-    here: bool,
-    calls: u32,
-) -> String {
+fn reason(subject: &str, skill: u8, person: &Person, fits: bool, here: bool, calls: u32) -> String {
     let duty = if here { "on duty" } else { "not on duty" };
     let calls = match calls {
         0 => "no open calls".to_owned(),

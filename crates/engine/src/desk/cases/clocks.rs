@@ -228,14 +228,15 @@ impl Cases {
 
     /// Sets the timer for what the clocks of a call have to say next.
     pub(super) fn schedule_clocks(&mut self, id: CallId, rules: &Rules) {
-        let next = self.calls.get(&id).filter(|it| it.state != CallState::Closed).and_then(|call| {
-            let terms = Terms::of(call, rules);
-            Promise::BOTH
-                .into_iter()
-                .filter_map(|it| it.clock(call))
-                .filter_map(|it| sla::next_event(it, &terms.hours, terms.warn_percent()))
-                .min()
-        });
+        let next =
+            self.calls.get(&id).filter(|it| it.state != CallState::Closed).and_then(|call| {
+                let terms = Terms::of(call, rules);
+                Promise::BOTH
+                    .into_iter()
+                    .filter_map(|it| it.clock(call))
+                    .filter_map(|it| sla::next_event(it, &terms.hours, terms.warn_percent()))
+                    .min()
+            });
         self.timers.set(Due::Clocks(id), next);
     }
 

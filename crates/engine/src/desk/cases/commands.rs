@@ -3,7 +3,7 @@
 //! A refusal changes nothing and says why: there is none (also if it is another customer's),
 //! somebody was faster, it cannot be done as things stand, it makes no sense, there is no room.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use model::{
     Call, CallId, CallState, Command, DismissReason, EventKind, MessageKind, Moment, Proposal,
@@ -21,7 +21,7 @@ use crate::desk::pen::{Pen, Rules};
 /// A supplier's own number for a case, in bytes.
 const REFERENCE_BYTES_MAX: usize = 200;
 /// The longest time for which something must be fine before a call is ready.
-const FINE_FOR_MAX: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
+const FINE_FOR_MAX: Duration = Duration::from_secs(30 * 86_400);
 
 /// A request with all that is needed to judge it.
 #[derive(Clone, Copy)]
@@ -38,10 +38,6 @@ type Found<T> = ControlFlow<Refusal, T>;
 impl Ask<'_> {
     fn by(&self) -> &Arc<str> {
         &self.request.by.name
-    }
-
-    fn is_stale(&self, version: u64) -> bool {
-        self.request.version.is_some_and(|it| it != version)
     }
 
     /// Somebody who is in `people:`.
@@ -131,13 +127,7 @@ impl Cases {
         self.done_call(call)
     }
 
-    fn merge(
-        &mut self,
-        ask: Ask<'_>,
-        id: ProposalId,
-        into: CallId,
-        pen: &mut Pen,
-    ) -> Found<Reply> {
+    fn merge(&mut self, ask: Ask<'_>, id: ProposalId, into: CallId, pen: &mut Pen) -> Found<Reply> {
         let proposal = self.find_proposal(ask, id)?;
         let call = self.calls.get(&into).filter(|it| ask.request.by.may_see(&it.customer));
         let Some(call) = call else { return invalid(format!("there is no call {into}")) };
@@ -231,9 +221,10 @@ impl Cases {
             return invalid(format!("a title has at most {TITLE_BYTES_MAX} bytes"));
         }
         if let Some(before) = refers_to {
-            let closed = self.calls.get(&before).is_some_and(|it| {
-                it.customer == *customer && it.state == CallState::Closed
-            });
+            let closed = self
+                .calls
+                .get(&before)
+                .is_some_and(|it| it.customer == *customer && it.state == CallState::Closed);
             if !closed {
                 return invalid(format!("there is no closed call {before} of {customer}"));
             }
@@ -293,13 +284,7 @@ impl Cases {
         self.done_call(id)
     }
 
-    fn suspend(
-        &mut self,
-        ask: Ask<'_>,
-        id: CallId,
-        wait: &Wait,
-        pen: &mut Pen,
-    ) -> Found<Reply> {
+    fn suspend(&mut self, ask: Ask<'_>, id: CallId, wait: &Wait, pen: &mut Pen) -> Found<Reply> {
         let call = self.find_call(ask, id)?;
         if !matches!(call.state, CallState::Assigned | CallState::InProgress) {
             return conflict(words::of_call(call, ask.now));
@@ -385,15 +370,15 @@ impl Cases {
         self.done_call(id)
     }
 
-    /// The open proposal that is asked for, unless whoever asks may not see it or has not seen its
-    /// last change.
+    /// The open proposal that is asked for, unless whoever asks may not see it or has not seen the
+    /// last change that matters.
     fn find_proposal(&self, ask: Ask<'_>, id: ProposalId) -> Found<&Proposal> {
         let visible = |it: &&Proposal| ask.request.by.may_see(&it.customer);
         let Some(proposal) = self.proposals.get(&id).filter(visible) else {
             return ControlFlow::Break(Refusal::Unknown);
         };
         let version = proposal.version;
-        if ask.is_stale(version) {
+        if ask.request.version.is_some_and(|it| !self.has_seen(proposal, it)) {
             let now = words::of_proposal(proposal, ask.now);
             return ControlFlow::Break(Refusal::Stale { version, now });
         }
@@ -410,7 +395,7 @@ impl Cases {
             return ControlFlow::Break(Refusal::Unknown);
         };
         let version = call.version;
-        if ask.is_stale(version) {
+        if ask.request.version.is_some_and(|it| it != version) {
             let now = words::of_call(call, ask.now);
             return ControlFlow::Break(Refusal::Stale { version, now });
         }

@@ -10,7 +10,7 @@ use model::{
 
 use super::{
     CALL_MESSAGES_MAX, CALL_TEXT_BYTES_MAX, CaseNews, TEXT_BYTES_MAX,
-    fixture::{Bench, at},
+    testing::{Bench, at},
 };
 
 fn anna() -> Arc<str> {
@@ -108,7 +108,8 @@ fn every_command_in_every_state_of_a_call() {
         closed      close   no: closed by bruno 0s ago
         closed      say     no: closed by bruno 0s ago
         closed      block   no: closed by bruno 0s ago
-    "#]].assert_eq(&table);
+    "#]]
+    .assert_eq(&table);
 }
 
 #[test]
@@ -171,7 +172,8 @@ fn every_command_in_every_state_of_a_proposal() {
         withdrawn merge   no: withdrawn 5m ago, its cause was gone
         withdrawn dismiss no: withdrawn 5m ago, its cause was gone
         withdrawn snooze  no: withdrawn 5m ago, its cause was gone
-    "#]].assert_eq(&table);
+    "#]]
+    .assert_eq(&table);
 }
 
 fn dismiss(proposal: ProposalId) -> Command {
@@ -250,8 +252,7 @@ fn what_is_another_customers_does_not_exist() {
     bench.done("anna", Command::Start { call: theirs });
     bench.world.fine.insert("acme/web/http".to_owned(), true);
     for name in ["acme/web/http", "acme/none"] {
-        let until =
-            Condition { name: name.into(), fine_for: Duration::ZERO, fine_since: None };
+        let until = Condition { name: name.into(), fine_for: Duration::ZERO, fine_since: None };
         let command = Command::Suspend { call: theirs, wait: Wait::Process { until } };
         let reply = bench.ask_as(globex.clone(), None, command);
         let why = format!("no host or service is called {name}");
@@ -298,10 +299,7 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
     invalid(&mut bench, Command::Say { call, kind, text: long.clone() });
     invalid(&mut bench, Command::Say { call, kind, text: " ".to_owned() });
     invalid(&mut bench, Command::Close { call, text: long.clone() });
-    invalid(
-        &mut bench,
-        Command::Dismiss { proposal, reason: DismissReason::Known, text: long },
-    );
+    invalid(&mut bench, Command::Dismiss { proposal, reason: DismissReason::Known, text: long });
     bench.done("anna", Command::Close { call, text: "new disk".to_owned() });
     let next = bench.done("anna", open("it is back", Some(call)));
     assert_eq!(bench.call(CallId(next)).refers_to, Some(call));
@@ -311,11 +309,8 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
 fn a_call_takes_so_many_messages_and_so_much_text() {
     let mut bench = Bench::new();
     let (_, call) = bench.called("acme/web/http");
-    let say = |text: &str| Command::Say {
-        call,
-        kind: MessageKind::FromCustomer,
-        text: text.to_owned(),
-    };
+    let say =
+        |text: &str| Command::Say { call, kind: MessageKind::FromCustomer, text: text.to_owned() };
     for _ in 1..CALL_MESSAGES_MAX {
         bench.done("anna", say("hello?"));
     }
@@ -325,11 +320,8 @@ fn a_call_takes_so_many_messages_and_so_much_text() {
     assert_eq!(bench.call(call).messages.len(), CALL_MESSAGES_MAX);
 
     let (_, call) = bench.called("acme/db/port");
-    let say = Command::Say {
-        call,
-        kind: MessageKind::FromCustomer,
-        text: "x".repeat(TEXT_BYTES_MAX),
-    };
+    let say =
+        Command::Say { call, kind: MessageKind::FromCustomer, text: "x".repeat(TEXT_BYTES_MAX) };
     for _ in 0..CALL_TEXT_BYTES_MAX / TEXT_BYTES_MAX {
         bench.done("anna", say.clone());
     }

@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use model::{About, Call, CallId, CallState, Condition, Moment, ProblemId, ProposalId, Severity, Wait};
+use model::{
+    About, Call, CallId, CallState, Condition, Moment, ProblemId, ProposalId, Severity, Wait,
+};
 
 /// Ways from a thing to the proposals and calls about it.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -32,9 +32,9 @@ use proposals::Freshness;
 /// Proposals that wait for a dispatcher.
 pub(crate) const PROPOSALS_OPEN_MAX: usize = 5_000;
 /// Proposals that do not wait any more, kept to say what became of them.
-pub(crate) const PROPOSALS_DONE_MAX: usize = 5_000;
+pub(crate) const PROPOSALS_DONE_MAX: usize = 2_000;
 /// Calls that are not closed.
-pub(crate) const CALLS_OPEN_MAX: usize = 20_000;
+pub(crate) const CALLS_OPEN_MAX: usize = 10_000;
 /// Closed calls kept in memory, to find similar ones and to say who closed them.
 pub(crate) const CALLS_CLOSED_MAX: usize = 2_000;
 /// Messages and notes of one call.
@@ -137,6 +137,7 @@ impl Cases {
     }
 
     /// A proposal, open or not long decided.
+    #[cfg(test)]
     pub(crate) fn proposal(&self, id: ProposalId) -> Option<&Proposal> {
         self.proposals.get(&id)
     }
@@ -175,12 +176,12 @@ impl Cases {
 }
 
 #[cfg(test)]
-mod fixture;
+mod clocks_tests;
 #[cfg(test)]
 mod graph_tests;
-#[cfg(test)]
-mod clocks_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod proposals_tests;
+#[cfg(test)]
+mod testing;

@@ -32,11 +32,13 @@ pub(super) struct Shown {
     evidence: Evidence,
 }
 
-/// When a proposal was last written, and what is to be written next.
+/// When an open proposal was last written, and what is to be written next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Freshness {
     written_at: Moment,
     pending: Option<Box<Shown>>,
+    /// The version since which nothing but evidence has changed.
+    decisive: u64,
 }
 
 impl Shown {
@@ -185,7 +187,8 @@ impl Cases {
         shown.title = proposal.title.clone();
         shown.severity = proposal.severity;
         shown.level = proposal.level;
-        shown.evidence.text = bounded_text(&Arc::from(format!("over: {why}; it was: {}", problem.text)));
+        shown.evidence.text =
+            bounded_text(&Arc::from(format!("over: {why}; it was: {}", problem.text)));
         self.forget_pending(id);
         self.change_proposal(id, pen, |it| shown.show(it));
         let text = format!("{why}; stays, because somebody has looked at it");
@@ -202,9 +205,10 @@ impl Cases {
             self.proposal_event(id, EventKind::ProposalSnoozed, "engine", text, pen);
             return;
         }
-        let due = self.fresh.get(&id).is_some_and(|it| {
-            it.pending.is_some() && it.written_at.after(EVIDENCE_REST) <= now
-        });
+        let due = self
+            .fresh
+            .get(&id)
+            .is_some_and(|it| it.pending.is_some() && it.written_at.after(EVIDENCE_REST) <= now);
         if due {
             self.change_proposal(id, pen, |_| ());
         }
@@ -219,8 +223,7 @@ impl Cases {
     ) -> ProposalId {
         let id = ProposalId(pen.id());
         let shown = Shown::of(problem, self.similar(&problem.about));
-        let candidates =
-            candidates::candidates(problem, shown.level, rules, &self.index, pen.now);
+        let candidates = candidates::candidates(problem, shown.level, rules, &self.index, pen.now);
         let proposal = Proposal {
             id,
             version: 0,
@@ -253,8 +256,7 @@ impl Cases {
             return self.refresh(problem, rules, pen);
         }
         let shown = Shown::of(problem, self.similar(&problem.about));
-        let candidates =
-            candidates::candidates(problem, shown.level, rules, &self.index, pen.now);
+        let candidates = candidates::candidates(problem, shown.level, rules, &self.index, pen.now);
         self.forget_pending(id);
         self.change_proposal(id, pen, |it| {
             shown.show(it);
@@ -279,15 +281,22 @@ impl Cases {
         change: impl FnOnce(&mut Proposal),
     ) {
         let Some(proposal) = self.proposals.get_mut(&id) else { return };
-        let pending = self.fresh.remove(&id).and_then(|it| it.pending);
-        if let Some(shown) = pending {
+        let before = proposal.clone();
+        let fresh = self.fresh.remove(&id);
+        let mut decisive = fresh.as_ref().map_or(proposal.version, |it| it.decisive);
+        if let Some(shown) = fresh.and_then(|it| it.pending) {
             shown.show(proposal);
         }
         change(proposal);
+        let evidence = proposal.evidence.clone();
+        if *proposal != (Proposal { evidence, ..before }) {
+            decisive = proposal.version + 1;
+        }
         proposal.version += 1;
         pen.rows.push(Row::Proposal(Box::new(proposal.clone())));
         if proposal.is_open() {
-            self.fresh.insert(id, Freshness { written_at: pen.now, pending: None });
+            let written_at = pen.now;
+            self.fresh.insert(id, Freshness { written_at, pending: None, decisive });
         } else {
             self.index.proposals.remove(&proposal.about);
             self.index.done.insert(id);
@@ -326,8 +335,18 @@ impl Cases {
         }
     }
 
+    /// Has whoever saw `version` of a proposal seen all that a decision may depend on? Evidence
+    /// grows every second while a site fails, and must not take the proposal out of the hands of
+    /// whoever is about to decide.
+    pub(super) fn has_seen(&self, proposal: &Proposal, version: u64) -> bool {
+        let decisive = self.fresh.get(&proposal.id).map_or(proposal.version, |it| it.decisive);
+        (decisive..=proposal.version).contains(&version)
+    }
+
     fn forget_pending(&mut self, id: ProposalId) {
-        self.fresh.remove(&id);
+        if let Some(fresh) = self.fresh.get_mut(&id) {
+            fresh.pending = None;
+        }
     }
 }
 

@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{
-    About, CallId, Command, DismissReason, Ending, EventKind, HelpLevel, Passage, ProposalId,
-    ProposalState, Severity, Status,
+    About, Actor, CallId, Command, DismissReason, Ending, EventKind, HelpLevel, Passage, Problem,
+    ProposalId, ProposalState, Refusal, Reply, Severity, Status,
 };
 
 use super::{
     CaseNews, PROPOSALS_DONE_MAX, PROPOSALS_OPEN_MAX, Place,
     candidates::level,
-    fixture::{Bench, at, policy, problem},
+    testing::{Bench, at, policy, problem},
 };
 
 #[test]
@@ -245,6 +245,57 @@ fn a_policy_accepts_by_itself() {
 }
 
 #[test]
+fn a_policy_does_not_overrule_who_has_decided() {
+    let mut bench = Bench::new();
+    let (mut problem, proposal) = bench.proposed("acme/web/http");
+    problem.proposal = Some(proposal);
+    let reason = DismissReason::Known;
+    bench.done("anna", Command::Dismiss { proposal, reason, text: String::new() });
+    let ask = |bench: &mut Bench, problem: &Problem| {
+        let call = bench.cases.call_for(problem, &policy(), Some(0), &bench.rules, &mut bench.pen);
+        bench.keep();
+        call
+    };
+    assert_eq!(ask(&mut bench, &problem), None);
+    // It does decide about the next problem, of which nobody has heard.
+    bench.end(&problem, Ending::Recovered);
+    let mut next = bench.believe("acme/web/http");
+    let call = ask(&mut bench, &next).expect("nobody has decided about this one");
+    next.call = Some(call);
+    bench.done("anna", Command::Close { call, text: "let it be".to_owned() });
+    assert_eq!(ask(&mut bench, &next), None);
+}
+
+#[test]
+fn evidence_alone_takes_no_proposal_out_of_anybodys_hands() {
+    let mut bench = Bench::new();
+    let (mut problem, proposal) = bench.proposed("acme/web/http");
+    let anna = || Actor { name: "anna".into(), customers: None };
+    for it in 0..5 {
+        bench.until(10 + it);
+        problem.symptoms.insert(format!("acme/host{it}").into(), at(0));
+        bench.cases.refresh(&problem, &bench.rules, &mut bench.pen);
+        bench.keep();
+    }
+    assert_eq!(bench.proposal(proposal).version, 6);
+    // Seen five versions ago, and nothing else has changed.
+    let snooze = Command::Snooze { proposal, until: at(60) };
+    let reply = bench.ask_as(anna(), Some(1), snooze.clone());
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    // What anna did is more than evidence; and so are versions that never were.
+    for stale in [1, 6, 8, u64::MAX] {
+        let reply = bench.ask_as(anna(), Some(stale), snooze.clone());
+        assert!(matches!(reply, Some(Reply::Refused(Refusal::Stale { .. }))), "{reply:?}");
+    }
+    // Worse than it was when it was seen: to be looked at again.
+    problem.severity = Severity::Down;
+    bench.cases.refresh(&problem, &bench.rules, &mut bench.pen);
+    bench.keep();
+    let reply = bench.ask_as(anna(), Some(7), snooze);
+    assert!(matches!(reply, Some(Reply::Refused(Refusal::Stale { version: 8, .. }))), "{reply:?}");
+}
+
+#[test]
 fn the_help_that_is_needed_follows_from_how_bad_it_is_unless_a_label_says_it() {
     let with = |about: About, severity: Severity, label: &str| {
         let mut it = problem(1, "acme/web");
@@ -302,7 +353,8 @@ fn a_subject_comes_from_the_labels_or_the_name_and_nobody_is_suggested_without_s
     let mut bench = Bench::new();
     let mut suggest = |name: &str, labels: &[(&str, &str)]| {
         let mut problem = bench.believe(name);
-        problem.labels = labels.iter().map(|it| (it.0.into(), it.1.into())).collect::<BTreeMap<_, _>>();
+        problem.labels =
+            labels.iter().map(|it| (it.0.into(), it.1.into())).collect::<BTreeMap<_, _>>();
         let Some(Place::Proposal(id)) = bench.propose(&problem) else { panic!("not proposed") };
         suggested(&bench, id)
     };

@@ -1,12 +1,8 @@
 //! What happens to a call by itself: its causes come and go, and what it waits for happens.
 
-use model::{
-    About, Call, CallId, CallState, Ending, EventKind, Moment, Problem, ProblemId, Wait,
-};
+use model::{About, Call, CallId, CallState, Ending, EventKind, Moment, Problem, ProblemId, Wait};
 
-use super::{
-    CALL_PROBLEMS_MAX, CaseNews, Cases, World, clocks::Terms, index::condition, words,
-};
+use super::{CALL_PROBLEMS_MAX, CaseNews, Cases, World, clocks::Terms, index::condition, words};
 use crate::desk::pen::{Pen, Rules};
 
 impl Cases {
@@ -30,8 +26,6 @@ impl Cases {
     }
 
     /// A host or service is believed fine, or not fine any more, since `at`.
-    ///
-    /// To be called after whatever else the same news caused.
     pub(crate) fn belief_changed(
         &mut self,
         name: &str,

@@ -63,8 +63,11 @@ pub(super) fn of_reason(reason: DismissReason) -> &'static str {
 
 /// The help that `word` names: `on site`, `on-site`, `Tele-Assistance`.
 pub(super) fn help(word: &str) -> Option<HelpLevel> {
-    let letters: String =
-        word.chars().filter(|it| it.is_ascii_alphabetic()).map(|it| it.to_ascii_lowercase()).collect();
+    let letters: String = word
+        .chars()
+        .filter(|it| it.is_ascii_alphabetic())
+        .map(|it| it.to_ascii_lowercase())
+        .collect();
     match letters.as_str() {
         "onsite" => Some(HelpLevel::OnSite),
         "teleassistance" => Some(HelpLevel::TeleAssistance),

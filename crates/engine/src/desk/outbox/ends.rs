@@ -12,32 +12,29 @@ use super::{
 };
 use crate::desk::pen::{Note, Pen, Rules};
 
-/// Alerts that one call of [`Outbox::expire`] gives up.
-const EXPIRED_PER_CALL_MAX: usize = 256;
-
 /// What is kept of a send whose outcome nobody knows and which is not repeated.
 const OUTCOME_UNKNOWN: &str = "it is not known whether it arrived, and it is not sent again";
 
 impl Outbox {
-    /// Gives up what is too old. To be called before [`Outbox::due`], until it returns nothing.
+    /// Gives up what is too old: one at a time, since what the caller learns of it (see
+    /// [`WasTold`]) counts for the next. To be called before [`Outbox::due`], until it returns
+    /// nothing.
     pub(crate) fn expire(
         &mut self,
         rules: &Rules,
         told: WasTold<'_>,
         pen: &mut Pen,
     ) -> Vec<Settled> {
-        let mut settled = Vec::new();
-        while settled.len() < EXPIRED_PER_CALL_MAX {
-            let Some(&(at, key)) = self.expiry.first().filter(|it| it.0 <= pen.now) else { break };
+        while let Some(&(at, key)) = self.expiry.first().filter(|it| it.0 <= pen.now) {
             self.expiry.remove(&(at, key));
             match self.entries.get(&key).map(|it| it.spot) {
                 // Whatever is on its way may still arrive; it is given up if it does not.
                 None | Some(Spot::InFlight) => {}
-                Some(Spot::Ending) => settled.push(self.withdrawn(key, told, pen)),
-                Some(_) => settled.push(self.dead(key, rules, told, pen)),
+                Some(Spot::Ending) => return vec![self.withdrawn(key, told, pen)],
+                Some(_) => return vec![self.dead(key, rules, told, pen)],
             }
         }
-        settled
+        Vec::new()
     }
 
     /// The problem is over: withdraws what certainly was never sent of it. To be called before
@@ -144,7 +141,7 @@ impl Outbox {
             }
             Some(it) if entry.packed.in_doubt && !it.resend_unknown => {
                 self.doubt(key);
-                Some(self.reached(key, pen))
+                Some(self.reached(key, None, pen))
             }
             Some(_) => None,
         }
@@ -172,7 +169,7 @@ impl Outbox {
         }
         if in_doubt && !channel.resend_unknown {
             self.doubt(key);
-            return self.reached(key, pen);
+            return self.reached(key, Some(told), pen);
         }
         if entry.packed.expires_at <= pen.now {
             return self.dead(key, rules, told, pen);
@@ -186,10 +183,15 @@ impl Outbox {
     }
 
     /// It has arrived.
-    pub(super) fn reached(&mut self, key: AlertKey, pen: &mut Pen) -> Settled {
+    pub(super) fn reached(
+        &mut self,
+        key: AlertKey,
+        told: Option<WasTold<'_>>,
+        pen: &mut Pen,
+    ) -> Settled {
         let alert = self.conclude(key, AlertState::Delivered { at: pen.now }, pen);
         let Some(alert) = alert else { return Settled::Retry };
-        self.go_on(&alert, None, pen);
+        self.go_on(&alert, told, pen);
         Settled::Reached { key, tales: tales(&alert), route: alert.route }
     }
 
@@ -249,6 +251,7 @@ impl Outbox {
         self.detach(key);
         let entry = self.entries.remove(&key)?;
         let packed = entry.packed;
+        self.labels.forget(&packed);
         self.expiry.remove(&(packed.expires_at, key));
         let path = &mut self.paths[packed.route as usize];
         self.doors[path.door as usize].waiting -= 1;
@@ -263,12 +266,14 @@ impl Outbox {
         Some(alert)
     }
 
-    /// Those behind an alert that has ended go on. With `told` it has not arrived as far as is
-    /// known: a resolve that would have followed it follows nothing then.
+    /// Those behind an alert that has ended go on; but a resolve that would have followed it follows
+    /// nothing if it has not arrived.
     fn go_on(&mut self, alert: &Alert, told: Option<WasTold<'_>>, pen: &mut Pen) {
-        if let Some(told) = told.filter(|_| !alert.may_have_arrived) {
+        let delivered = matches!(alert.state, AlertState::Delivered { .. });
+        let has_arrived = delivered || alert.may_have_arrived;
+        if let Some(told) = told {
             let route = self.route_of(&alert.route);
-            for tale in tales(alert).iter().filter(|it| says_bad(it.kind)) {
+            for tale in tales(alert).iter().filter(|it| !(has_arrived && says_bad(it.kind))) {
                 self.leave_line(tale.problem, route, alert);
                 self.strand(tale.problem, route, told, pen);
             }

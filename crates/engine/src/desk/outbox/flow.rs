@@ -102,12 +102,10 @@ impl Outbox {
     /// Takes an alert out of wherever it stands, unless it is on its way or about to end. What
     /// failed stays in its queue.
     pub(super) fn lift(&mut self, key: AlertKey) {
-        match self.entries.get(&key).map(|it| it.spot) {
-            Some(Spot::Queued(_) | Spot::Gathered) => {
-                self.detach(key);
-                self.set_spot(key, Spot::Behind);
-            }
-            _ => {}
+        let spot = self.entries.get(&key).map(|it| it.spot);
+        if matches!(spot, Some(Spot::Queued(_) | Spot::Gathered)) {
+            self.detach(key);
+            self.set_spot(key, Spot::Behind);
         }
     }
 

@@ -36,7 +36,12 @@ use model::{
     WithdrawReason,
 };
 
-use self::{doors::Door, lines::Lines, packed::Packed, paths::Path};
+use self::{
+    doors::Door,
+    lines::Lines,
+    packed::{LabelPool, Packed},
+    paths::Path,
+};
 use super::pen::{Pen, Rules};
 
 /// Everything that is owed and not yet final.
@@ -53,6 +58,7 @@ pub(crate) struct Outbox {
     paths_by_route: BTreeMap<Route, u32>,
     doors: Vec<Door>,
     doors_by_name: BTreeMap<Arc<str>, u32>,
+    labels: LabelPool,
 }
 
 /// An alert that waits.
@@ -280,12 +286,12 @@ impl Outbox {
         match delivery {
             Delivery::Taken => {
                 door.taken();
-                entry.packed.fault = Arc::from("");
-                Some(self.reached(key, pen))
+                entry.packed.fault = Box::default();
+                Some(self.reached(key, Some(told), pen))
             }
             Delivery::Never { fault } => {
                 door.refused();
-                entry.packed.fault = Arc::from(fault);
+                entry.packed.fault = fault.into_boxed_str();
                 Some(match entry.halt {
                     Some(WithdrawReason::Suppressed) => self.withdrawn(key, told, pen),
                     Some(_) if !entry.packed.in_doubt => self.withdrawn(key, told, pen),
@@ -295,7 +301,7 @@ impl Outbox {
             Delivery::Later { fault, after, may_have_arrived } => {
                 let rest = after.map(|it| it.min(backoff::RETRY_AFTER_MAX));
                 door.failed(now, rest);
-                entry.packed.fault = Arc::from(fault);
+                entry.packed.fault = fault.into_boxed_str();
                 entry.packed.in_doubt |= may_have_arrived;
                 let wait = backoff::wait(key, entry.packed.attempts);
                 entry.packed.not_before = now.after(rest.map_or(wait, |it| it.max(wait)));
@@ -413,7 +419,7 @@ impl Outbox {
         }
         self.expiry.insert((alert.expires_at, key));
         self.doors[self.paths[route as usize].door as usize].waiting += 1;
-        let packed = Packed::of(alert, route);
+        let packed = Packed::of(alert, route, &mut self.labels);
         self.entries.insert(key, Entry { packed, turn, spot: Spot::Behind, halt: None });
     }
 }

@@ -1,10 +1,13 @@
 //! A waiting alert in as few bytes as will do.
 //!
 //! A hundred thousand of them may wait for a receiver that is down, so what an [`Alert`] holds in
-//! maps and growable lists is held here in slices of exactly the right length, and its route by
-//! number.
+//! maps and growable lists is held here in slices of exactly the right length, what many have in
+//! common only once, and the route by number.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use model::{
     About, Alert, AlertKey, AlertKind, AlertState, Content, Member, Moment, ProblemId, Route,
@@ -26,7 +29,7 @@ pub(super) struct Packed {
     pub(super) attempts: u32,
     /// Was there a try whose outcome is not known? The one that is in flight does not count.
     pub(super) in_doubt: bool,
-    pub(super) fault: Arc<str>,
+    pub(super) fault: Box<str>,
     content: Box<Told>,
 }
 
@@ -36,40 +39,85 @@ struct Told {
     about: Option<About>,
     customer: Arc<str>,
     customer_title: Arc<str>,
-    labels: Box<[(Arc<str>, Arc<str>)]>,
+    labels: Labels,
     status: Status,
     severity: Severity,
     text: Arc<str>,
     flapping: bool,
     since: Moment,
+    title: Box<str>,
+    rare: Option<Box<Rare>>,
+}
+
+/// Labels by name; all services of a host share theirs.
+type Labels = Arc<[(Arc<str>, Arc<str>)]>;
+
+/// The labels of all that wait, each set once.
+#[derive(Debug, Default)]
+pub(super) struct LabelPool(BTreeSet<Labels>);
+
+impl LabelPool {
+    fn share(&mut self, labels: BTreeMap<Arc<str>, Arc<str>>) -> Labels {
+        let labels: Labels = labels.into_iter().collect();
+        if let Some(it) = self.0.get(&labels) {
+            return Arc::clone(it);
+        }
+        self.0.insert(Arc::clone(&labels));
+        labels
+    }
+
+    /// To be called when `packed` does not wait any more.
+    pub(super) fn forget(&mut self, packed: &Packed) {
+        let labels = &packed.content.labels;
+        // One here and one in `packed`.
+        if Arc::strong_count(labels) <= 2 {
+            self.0.remove(labels);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// What most alerts do not have.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Rare {
     ended_at: Option<Moment>,
     symptoms: Box<[Arc<str>]>,
     symptoms_count: u32,
-    by: Arc<str>,
-    title: Box<str>,
+    by: Box<str>,
     members: Box<[Member]>,
 }
 
 impl Packed {
+    /// What the content takes beside its texts.
+    #[cfg(test)]
+    pub(super) const CONTENT_BYTES: usize = size_of::<Told>();
+
     /// `alert`, whose route has the number `route`.
-    pub(super) fn of(alert: Alert, route: u32) -> Self {
+    pub(super) fn of(alert: Alert, route: u32, pool: &mut LabelPool) -> Self {
         let content = alert.content;
+        let rare = Rare {
+            ended_at: content.ended_at,
+            symptoms: content.symptoms.into_boxed_slice(),
+            symptoms_count: content.symptoms_count,
+            by: Box::from(&*content.by),
+            members: content.members.into_boxed_slice(),
+        };
         let content = Told {
             about: content.about,
             customer: content.customer,
             customer_title: content.customer_title,
-            labels: content.labels.into_iter().collect(),
+            labels: pool.share(content.labels),
             status: content.status,
             severity: content.severity,
             text: content.text,
             flapping: content.flapping,
             since: content.since,
-            ended_at: content.ended_at,
-            symptoms: content.symptoms.into_boxed_slice(),
-            symptoms_count: content.symptoms_count,
-            by: content.by,
             title: content.title.into_boxed_str(),
-            members: content.members.into_boxed_slice(),
+            rare: (rare != Rare::default()).then(|| Box::new(rare)),
         };
         Self {
             route,
@@ -82,7 +130,7 @@ impl Packed {
             expires_at: alert.expires_at,
             attempts: alert.attempts,
             in_doubt: alert.may_have_arrived,
-            fault: Arc::from(alert.fault),
+            fault: alert.fault.into_boxed_str(),
             content: Box::new(content),
         }
     }
@@ -90,6 +138,7 @@ impl Packed {
     /// The alert again, waiting.
     pub(super) fn unpack(&self, key: AlertKey, route: &Route) -> Alert {
         let told = &*self.content;
+        let rare = told.rare.as_deref().cloned().unwrap_or_default();
         let content = Content {
             about: told.about.clone(),
             customer: Arc::clone(&told.customer),
@@ -100,12 +149,12 @@ impl Packed {
             text: Arc::clone(&told.text),
             flapping: told.flapping,
             since: told.since,
-            ended_at: told.ended_at,
-            symptoms: told.symptoms.to_vec(),
-            symptoms_count: told.symptoms_count,
-            by: Arc::clone(&told.by),
+            ended_at: rare.ended_at,
+            symptoms: rare.symptoms.into_vec(),
+            symptoms_count: rare.symptoms_count,
+            by: Arc::from(rare.by),
             title: told.title.to_string(),
-            members: told.members.to_vec(),
+            members: rare.members.into_vec(),
         };
         Alert {
             key,
@@ -127,11 +176,11 @@ impl Packed {
 
     /// What it lists, if it is a digest.
     pub(super) fn members(&self) -> &[Member] {
-        &self.content.members
+        self.content.rare.as_ref().map_or(&[], |it| &it.members)
     }
 
     /// Is it a digest?
     pub(super) fn is_digest(&self) -> bool {
-        !self.content.members.is_empty()
+        !self.members().is_empty()
     }
 }

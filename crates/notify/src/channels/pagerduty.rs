@@ -1,0 +1,257 @@
+//! `pagerduty`: Events API v2.
+
+use std::{path::Path, sync::Arc};
+
+use model::{Alert, AlertKind, ChannelSpec, Delivery, Form, ParamFault, ParamSpec, Params, Severity};
+use serde_json::{Value, json};
+
+use crate::{
+    Channel, Contact, World, answer,
+    http::{Destination, Request, exchange},
+    letter::{Letter, problem_key, rfc3339},
+    terms,
+    text::{Sink, Texts, one_line},
+};
+
+/// Where everybody posts to.
+const URL: &str = "https://events.pagerduty.com/v2/enqueue";
+/// Characters of `summary`.
+const SUMMARY_CHARS_MAX: usize = 1024;
+/// Bytes of `source`, `component` and the like.
+const FIELD_BYTES_MAX: usize = 255;
+/// Bytes of a whole event.
+const EVENT_BYTES_MAX: usize = 512 << 10;
+/// A digest of so many problems is sent one by one, so that each can be resolved for itself.
+const SINGLE_EVENTS_MAX: usize = 100;
+/// Problems that the details of a larger digest name.
+const NAMED_MEMBERS_MAX: usize = 1000;
+
+/// A service of PagerDuty.
+#[derive(Debug)]
+pub(crate) struct PagerDuty {
+    to: Destination,
+    routing_key: Arc<str>,
+    ca: Option<Arc<Path>>,
+    texts: Texts,
+}
+
+impl Channel for PagerDuty {
+    const SPEC: ChannelSpec = ChannelSpec {
+        name: "pagerduty",
+        summary: "Triggers, acknowledges and resolves at PagerDuty by its Events API v2.",
+        manual: "One problem is one incident there: `dedup_key` is the key of the problem, the \
+                 same from trigger to resolve. A reminder triggers again under the same key, which \
+                 adds to the incident. What is over already, questions, calls and tests trigger \
+                 under the key of the alert, and stay until somebody closes them.\n\n\
+                 A digest of at most 100 problems is sent as that many events. A larger one is a \
+                 single event that names the problems, and no resolve of them closes it, so leave \
+                 `group` off here.\n\n\
+                 400 is final; 429 and 5xx are tried again.",
+        params: PARAMS,
+        personal: None,
+        for_people: false,
+        resolve: true,
+        refresh_secs: 0,
+        example: r#"pager: { type: pagerduty, routing_key: "${secret:pagerduty}" }"#,
+    };
+
+    fn build(params: &Params) -> Result<Self, Vec<ParamFault>> {
+        let mut faults = Vec::new();
+        let to = terms::url_or(params, "url", URL, &mut faults);
+        let key = terms::required(params, "routing_key", &mut faults);
+        let texts = Texts {
+            title: terms::template(params, "title", Sink::Plain, &mut faults),
+            text: None,
+        };
+        let ca = terms::ca(params, &mut faults);
+        let built = to.zip(key).map(|(to, key)| Self { to, routing_key: key.into(), ca, texts });
+        terms::settled(built, faults)
+    }
+
+    async fn deliver(&self, world: &World, alert: &Alert, contact: &Contact) -> Delivery {
+        let deadline = world.deadline();
+        let letter = Letter { world, alert, contact };
+        // Each of them may be repeated: the key says that it is the same.
+        for event in self.events(&letter) {
+            let mut request = Request::json(&self.to, &event);
+            request.ca = self.ca.as_ref();
+            request.secrets.push(&self.routing_key);
+            match answer::delivery(exchange(world, &request, deadline).await) {
+                Delivery::Taken => {}
+                failed => return failed,
+            }
+        }
+        Delivery::Taken
+    }
+}
+
+const PARAMS: &[ParamSpec] = &[
+    ParamSpec {
+        name: "routing_key",
+        form: Form::Secret,
+        default: "",
+        doc: "The integration key of the service. A resolve under another key than its trigger \
+              closes nothing, so let problems end before it is changed.",
+    },
+    ParamSpec {
+        name: "url",
+        form: Form::Text,
+        default: URL,
+        doc: "Another place to post to: another region, a relay.",
+    },
+    terms::TITLE,
+    terms::CA,
+];
+
+impl PagerDuty {
+    fn events(&self, letter: &Letter<'_>) -> Vec<Value> {
+        let members = &letter.content().members;
+        if !(1..=SINGLE_EVENTS_MAX).contains(&members.len()) {
+            return vec![self.event(letter)];
+        }
+        let each = members.iter().map(|it| {
+            let over = it.kind == AlertKind::Resolve;
+            let mut event = json!({
+                "routing_key": &*self.routing_key,
+                "event_action": if over { "resolve" } else { "trigger" },
+                "dedup_key": problem_key(letter.world, it.problem),
+            });
+            if !over {
+                event["payload"] = json!({
+                    "summary": one_line(
+                        &format!("{} is {}: {}", it.name, it.status, it.text),
+                        SUMMARY_CHARS_MAX,
+                    ),
+                    "source": one_line(&it.name, FIELD_BYTES_MAX),
+                    "severity": severity(it.severity),
+                    "timestamp": rfc3339(it.since),
+                });
+            }
+            event
+        });
+        each.collect()
+    }
+
+    fn event(&self, letter: &Letter<'_>) -> Value {
+        let kind = letter.alert.kind;
+        let action = match kind {
+            AlertKind::Resolve => "resolve",
+            AlertKind::Acknowledged => "acknowledge",
+            _ => "trigger",
+        };
+        let of_problem = matches!(
+            kind,
+            AlertKind::Trigger
+                | AlertKind::Reminder
+                | AlertKind::Acknowledged
+                | AlertKind::Resolve
+        );
+        let key = if of_problem { letter.problem_key() } else { letter.alert.key.to_string() };
+        let mut event = json!({
+            "routing_key": &*self.routing_key,
+            "event_action": action,
+            "dedup_key": key,
+        });
+        if action == "trigger" {
+            event["client"] = json!("Campanile");
+            if let Some(link) = letter.link() {
+                event["client_url"] = json!(link);
+                event["links"] = json!([{ "href": link, "text": "Open" }]);
+            }
+            event["payload"] = self.payload(letter);
+            if event.to_string().len() > EVENT_BYTES_MAX {
+                event["payload"]["custom_details"] = json!({});
+            }
+        }
+        event
+    }
+
+    fn payload(&self, letter: &Letter<'_>) -> Value {
+        let content = letter.content();
+        let name = letter.name();
+        let (host, service) = match name.splitn(3, '/').collect::<Vec<_>>()[..] {
+            [_, host, service] => (host, service),
+            _ => (&*name, ""),
+        };
+        let severity = match letter.alert.kind {
+            AlertKind::Missed | AlertKind::Window | AlertKind::Heartbeat | AlertKind::Test => "info",
+            _ => severity(content.severity),
+        };
+        let members = content.members.iter().take(NAMED_MEMBERS_MAX);
+        json!({
+            "summary": letter.title(&self.texts, Sink::Plain, SUMMARY_CHARS_MAX),
+            "source": one_line(if host.is_empty() { "campanile" } else { host }, FIELD_BYTES_MAX),
+            "severity": severity,
+            "timestamp": rfc3339(content.since),
+            "component": one_line(service, FIELD_BYTES_MAX),
+            "group": one_line(&content.customer, FIELD_BYTES_MAX),
+            "class": content.status.word(),
+            "custom_details": {
+                "name": name,
+                "text": content.text,
+                "customer": content.customer_title,
+                "labels": content.labels,
+                "flapping": content.flapping,
+                "symptoms": content.symptoms,
+                "symptoms_count": content.symptoms_count,
+                "members": members.map(|it| &it.name).collect::<Vec<_>>(),
+                "members_count": content.members.len(),
+            },
+        })
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Warning | Severity::Unknown => "warning",
+        Severity::Critical => "error",
+        Severity::Down => "critical",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use model::Value as Param;
+
+    use super::*;
+    use crate::testing::{self, pretty};
+
+    fn events(alert: &Alert) -> Vec<Value> {
+        let key = Param::Text("0123456789abcdef0123456789abcdef".into());
+        let pager = PagerDuty::build(&Params([("routing_key", key)].into())).unwrap();
+        let world = testing::world();
+        pager.events(&Letter { world: &world, alert, contact: &Contact::everybody() })
+    }
+
+    #[test]
+    fn a_problem_is_one_incident_from_trigger_to_resolve() {
+        let trigger = events(&testing::alert(AlertKind::Trigger));
+        expect![[r#""#]].assert_eq(&pretty(&trigger[0]));
+        for (kind, action) in [
+            (AlertKind::Reminder, "trigger"),
+            (AlertKind::Acknowledged, "acknowledge"),
+            (AlertKind::Resolve, "resolve"),
+        ] {
+            let event = events(&testing::alert(kind)).remove(0);
+            assert_eq!(event["event_action"], action);
+            assert_eq!(event["dedup_key"], trigger[0]["dedup_key"]);
+        }
+        let test = events(&testing::alert(AlertKind::Test)).remove(0);
+        assert_ne!(test["dedup_key"], trigger[0]["dedup_key"]);
+    }
+
+    #[test]
+    fn the_limits_of_the_product_are_kept() {
+        let mut alert = testing::alert(AlertKind::Trigger);
+        alert.content.title = "x".repeat(5000);
+        alert.content.text = "é".repeat(400_000).into();
+        let event = events(&alert).remove(0);
+        assert!(event["payload"]["summary"].as_str().unwrap().chars().count() <= SUMMARY_CHARS_MAX);
+        assert!(event.to_string().len() <= EVENT_BYTES_MAX);
+        assert_eq!(events(&testing::digest(100)).len(), 100);
+        let large = events(&testing::digest(5000));
+        assert_eq!(large.len(), 1);
+        assert_eq!(large[0]["payload"]["custom_details"]["members_count"], 5000);
+    }
+}

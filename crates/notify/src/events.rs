@@ -1,0 +1,295 @@
+//! Alerts as Prometheus and Alertmanager know them: labels that say what, annotations that say why.
+//!
+//! There the labels are the identity. Ours are made from the name of what an alert is about, its
+//! severity and the labels an admin gave it. A change of severity is therefore a new event there,
+//! and the one before it has to be ended, which [`events`] does.
+
+use std::collections::BTreeMap;
+
+use model::{About, AlertKind, Member, Moment, Severity};
+
+use crate::letter::Letter;
+
+/// Characters of one value, as people want to see it in a list.
+const VALUE_BYTES_MAX: usize = 1000;
+
+/// Names that an admin's labels cannot take over.
+const RESERVED: [&str; 7] =
+    ["alertname", "customer", "site", "host", "service", "severity", "own"];
+
+/// One alert in Alertmanager's sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
+    pub(crate) starts_at: Moment,
+    /// `None` while it fires.
+    pub(crate) ends_at: Option<Moment>,
+}
+
+impl Event {
+    /// Names its labels, as Alertmanager does.
+    pub(crate) fn fingerprint(&self) -> String {
+        fingerprint(&self.labels)
+    }
+}
+
+/// FNV-1a over the sorted label pairs, each name and value followed by the byte 0xFF.
+pub(crate) fn fingerprint(labels: &BTreeMap<String, String>) -> String {
+    let mut hash = 14_695_981_039_346_656_037_u64;
+    for text in labels.iter().flat_map(|(name, value)| [name, value]) {
+        for byte in text.bytes().chain([0xff]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211);
+        }
+    }
+    format!("{hash:016x}")
+}
+
+/// What an alert says, the main thing first. A digest is its members.
+pub(crate) fn events(letter: &Letter<'_>) -> Vec<Event> {
+    let (alert, content) = (letter.alert, letter.content());
+    if !content.members.is_empty() {
+        return content.members.iter().map(|it| of_member(letter, it)).collect();
+    }
+    let ends_at = match alert.kind {
+        AlertKind::Resolve | AlertKind::Missed => Some(content.ended_at.unwrap_or(alert.owed_at)),
+        _ => None,
+    };
+    let mut labels = labels_of(letter);
+    let severities = severities(content.about.as_ref());
+    let Some(severity) = severity(letter) else {
+        labels.insert("severity".to_owned(), "none".to_owned());
+        return vec![event(letter, labels, ends_at)];
+    };
+    labels.insert("severity".to_owned(), severity.word().to_owned());
+    let mut events = vec![event(letter, labels.clone(), ends_at)];
+    // Before the second trigger, and before the first resolve, there was only this one.
+    let first_change = if ends_at.is_some() { 2 } else { 1 };
+    if alert.ordinal >= first_change {
+        for other in severities.iter().filter(|it| **it != severity) {
+            labels.insert("severity".to_owned(), other.word().to_owned());
+            let ended = ends_at.unwrap_or(alert.owed_at);
+            events.push(event(letter, labels.clone(), Some(ended)));
+        }
+    }
+    events
+}
+
+/// `None` for what is about no problem.
+fn severity(letter: &Letter<'_>) -> Option<Severity> {
+    match letter.alert.kind {
+        AlertKind::Heartbeat | AlertKind::Test | AlertKind::Window => None,
+        _ => Some(letter.content().severity),
+    }
+}
+
+/// The severities that it can have had.
+fn severities(about: Option<&About>) -> &'static [Severity] {
+    match about {
+        Some(About::Checkable(name)) if name.matches('/').count() == 1 => &[Severity::Down],
+        Some(About::Checkable(_)) => &[Severity::Warning, Severity::Unknown, Severity::Critical],
+        Some(About::Site(_)) => &[Severity::Down],
+        Some(About::Own(_)) => &[Severity::Warning, Severity::Critical],
+        None => &[],
+    }
+}
+
+fn event(letter: &Letter<'_>, labels: BTreeMap<String, String>, ends_at: Option<Moment>) -> Event {
+    let content = letter.content();
+    let mut annotations = BTreeMap::new();
+    let symptoms = match content.symptoms_count {
+        0 => String::new(),
+        count => format!("{count}: {}", content.symptoms.join(", ")),
+    };
+    for (name, text) in [
+        ("summary", letter.built_in_title()),
+        ("description", content.text.to_string()),
+        ("customer_title", content.customer_title.to_string()),
+        ("status", content.status.word().to_owned()),
+        ("acknowledged_by", acknowledged_by(letter)),
+        ("symptoms", symptoms),
+        ("problem", letter.problem_key()),
+    ] {
+        let text = crate::text::one_line(&text, VALUE_BYTES_MAX);
+        if !text.is_empty() {
+            annotations.insert(name.to_owned(), text);
+        }
+    }
+    Event { labels, annotations, starts_at: content.since, ends_at }
+}
+
+fn acknowledged_by(letter: &Letter<'_>) -> String {
+    match letter.alert.kind {
+        AlertKind::Acknowledged => letter.content().by.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn labels_of(letter: &Letter<'_>) -> BTreeMap<String, String> {
+    let content = letter.content();
+    let mut labels = match letter.alert.kind {
+        AlertKind::Heartbeat => named("Watchdog"),
+        AlertKind::Test => named("CampanileTest"),
+        AlertKind::Window => named("CampanileWindow"),
+        AlertKind::Call => named("CampanileCall"),
+        AlertKind::Question => named("CampanileQuestion"),
+        _ => named("CampanileProblem"),
+    };
+    if let Some(about) = &content.about {
+        let told = subject(&about.name());
+        // A call or a question about something is not the problem itself.
+        let keep = labels["alertname"] != "CampanileProblem";
+        labels.extend(told.into_iter().filter(|(name, _)| !keep || name != "alertname"));
+    }
+    for (name, value) in &content.labels {
+        let name = label_name(name);
+        let value = crate::text::one_line(value, VALUE_BYTES_MAX);
+        if !RESERVED.contains(&&*name) && !name.starts_with("__") && !value.is_empty() {
+            labels.entry(name).or_insert(value);
+        }
+    }
+    labels
+}
+
+fn named(alertname: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("alertname".to_owned(), alertname.to_owned())])
+}
+
+/// The labels that a name says, as people write it: `acme/web/http`, `site acme/hq`, `own uplink`.
+fn subject(name: &str) -> BTreeMap<String, String> {
+    let (alertname, pairs): (&str, Vec<(&str, &str)>) = if let Some(own) = name.strip_prefix("own ")
+    {
+        ("CampanileOwn", vec![("own", own)])
+    } else if let Some(site) = name.strip_prefix("site ") {
+        let (customer, site) = site.split_once('/').unwrap_or(("", site));
+        ("SiteDown", vec![("customer", customer), ("site", site)])
+    } else {
+        let mut parts = name.splitn(3, '/');
+        let customer = parts.next().unwrap_or_default();
+        let host = parts.next().unwrap_or_default();
+        match parts.next() {
+            None => ("HostDown", vec![("customer", customer), ("host", host)]),
+            Some(service) => (
+                "ServiceProblem",
+                vec![("customer", customer), ("host", host), ("service", service)],
+            ),
+        }
+    };
+    let mut labels = named(alertname);
+    for (name, value) in pairs {
+        let value = crate::text::one_line(value, VALUE_BYTES_MAX);
+        if !value.is_empty() {
+            labels.insert(name.to_owned(), value);
+        }
+    }
+    labels
+}
+
+fn of_member(letter: &Letter<'_>, member: &Member) -> Event {
+    let mut labels = subject(&member.name);
+    labels.insert("severity".to_owned(), member.severity.word().to_owned());
+    let over = matches!(member.kind, AlertKind::Resolve | AlertKind::Missed);
+    let mut annotations = BTreeMap::new();
+    for (name, text) in [
+        ("summary", format!("{} is {}", member.name, member.status)),
+        ("description", member.text.to_string()),
+        ("status", member.status.word().to_owned()),
+        ("problem", crate::letter::problem_key(letter.world, member.problem)),
+    ] {
+        let text = crate::text::one_line(&text, VALUE_BYTES_MAX);
+        if !text.is_empty() {
+            annotations.insert(name.to_owned(), text);
+        }
+    }
+    let ends_at = over.then_some(letter.alert.owed_at);
+    Event { labels, annotations, starts_at: member.since, ends_at }
+}
+
+/// A name that Prometheus allows: other characters become `_`.
+fn label_name(name: &str) -> String {
+    let allowed = |it: char| it.is_ascii_alphanumeric() || it == '_';
+    let mut name: String = name.chars().map(|it| if allowed(it) { it } else { '_' }).collect();
+    if !name.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_') {
+        name.insert(0, '_');
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Contact, testing};
+
+    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn fingerprints_are_those_of_alertmanager() {
+        assert_eq!(fingerprint(&map(&[])), "cbf29ce484222325");
+        let real = [("alertname", "DemoAlert"), ("server", "ni3"), ("severity", "critical")];
+        assert_eq!(fingerprint(&map(&real)), "8a07086b74f3ba78");
+        let down = [
+            ("alertname", "HostDown"),
+            ("instance", "10.0.0.1"),
+            ("job", "icmp"),
+            ("severity", "critical"),
+        ];
+        assert_eq!(fingerprint(&map(&down)), "b649d79641aea3e1");
+    }
+
+    #[test]
+    fn the_resolve_has_the_identity_of_the_trigger() {
+        let world = testing::world();
+        let contact = Contact::everybody();
+        let fingerprints = |kind| {
+            let alert = testing::alert(kind);
+            let letter = Letter { world: &world, alert: &alert, contact: &contact };
+            let events = events(&letter);
+            events.iter().map(|it| (it.fingerprint(), it.ends_at.is_some())).collect::<Vec<_>>()
+        };
+        let (fired, over) = (fingerprints(AlertKind::Trigger), fingerprints(AlertKind::Resolve));
+        assert_eq!(fired.len(), 1);
+        assert_eq!(over.len(), 1);
+        assert_eq!((fired[0].0.clone(), over[0].0.clone()), (over[0].0.clone(), fired[0].0.clone()));
+        assert_eq!((fired[0].1, over[0].1), (false, true));
+    }
+
+    #[test]
+    fn a_change_of_severity_ends_what_it_may_have_been_before() {
+        let world = testing::world();
+        let contact = Contact::everybody();
+        let mut alert = testing::alert(AlertKind::Trigger);
+        alert.ordinal = 1;
+        let letter = Letter { world: &world, alert: &alert, contact: &contact };
+        let told: Vec<_> = events(&letter)
+            .into_iter()
+            .map(|it| (it.labels["severity"].clone(), it.ends_at.is_some()))
+            .collect();
+        let expected = [("critical", false), ("warning", true), ("unknown", true)];
+        assert_eq!(told, expected.map(|(word, ended)| (word.to_owned(), ended)));
+    }
+
+    #[test]
+    fn an_admins_labels_come_along_and_take_nothing_over() {
+        let world = testing::world();
+        let mut alert = testing::alert(AlertKind::Trigger);
+        for (name, value) in [("severity", "none"), ("my-team", "a"), ("9x", "b"), ("empty", "")] {
+            alert.content.labels.insert(name.into(), value.into());
+        }
+        let contact = Contact::everybody();
+        let letter = Letter { world: &world, alert: &alert, contact: &contact };
+        let labels = events(&letter).remove(0).labels;
+        let expected = map(&[
+            ("alertname", "ServiceProblem"),
+            ("customer", "acme"),
+            ("host", "web"),
+            ("service", "http"),
+            ("severity", "critical"),
+            ("team", "web"),
+            ("my_team", "a"),
+            ("_9x", "b"),
+        ]);
+        assert_eq!(labels, expected);
+    }
+}
