@@ -8,7 +8,9 @@
     reason = "the whole crate is test code; a panic is how a test reports"
 )]
 
+mod alertmanager;
 mod api;
+mod door;
 mod engine;
 mod exposition;
 mod history;
@@ -22,7 +24,9 @@ mod sandbox;
 mod snmpd;
 mod wait;
 
+pub use alertmanager::AlertmanagerServer;
 pub use api::{Answer, Api, encoded, rfc3339};
+pub use door::Door;
 pub use engine::{ENGINE_YAML, Engine};
 pub use exposition::{Believed, Exposition, Series};
 pub use history::Change;

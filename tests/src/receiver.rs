@@ -74,7 +74,9 @@ impl Received {
     /// `trigger`, `resolve`, ….
     #[must_use]
     pub fn kind(&self) -> &str {
-        self.body["data"]["kind"].as_str().unwrap_or_else(|| self.body["type"].as_str().unwrap_or("").trim_start_matches("alert."))
+        self.body["data"]["kind"].as_str().unwrap_or_else(|| {
+            self.body["type"].as_str().unwrap_or("").trim_start_matches("alert.")
+        })
     }
 
     /// The problem that it is about; 0 if about none.
@@ -228,7 +230,9 @@ impl Shared {
             let rules = self.rules.load(Relaxed);
             let manner = self.keep(&mut request);
             match manner {
-                Manner::Take => writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")?,
+                Manner::Take => {
+                    writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")?
+                }
                 Manner::Answer(status) => {
                     let head = format!("HTTP/1.1 {status} Said\r\nContent-Length: 0\r\n\r\n");
                     writer.write_all(head.as_bytes())?;

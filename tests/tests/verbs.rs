@@ -38,7 +38,7 @@ fn err(output: &Output) -> String {
 #[test]
 fn validate_answers_by_its_exit_code() {
     let mistake = FINE.replace("tcp:", "tpc:");
-    let doubt = format!("contract: gold\n{FINE}");
+    let doubt = format!("from: [hq]\n{FINE}");
     for (checks, words, expected) in [
         (FINE, &[][..], 0),
         (FINE, &["--deny", "warnings"], 0),
@@ -55,7 +55,7 @@ fn validate_answers_by_its_exit_code() {
 
 #[test]
 fn messages_go_to_one_stream_and_answers_to_the_other() {
-    let sandbox = sandbox(&format!("contract: gold\n{}", FINE.replace("tcp:", "tpc:")));
+    let sandbox = sandbox(&format!("from: [hq]\n{}", FINE.replace("tcp:", "tpc:")));
     let text = sandbox.campanile(&["validate", "config.yaml"]);
     let summary = "validate: 2 files, 1 customer, 1 host, 0 services   1 error, 1 warning\n";
     assert_eq!(out(&text), summary);
@@ -170,7 +170,7 @@ fn replay_answers_by_its_exit_code() {
 
 #[test]
 fn a_reader_that_has_gone_is_no_error() {
-    let doubt = format!("contract: gold\n{FINE}");
+    let doubt = format!("from: [hq]\n{FINE}");
     let sandbox = sandbox(&doubt);
     for (words, expected) in [
         (&["validate", "config.yaml", "-o", "json"][..], 0),

@@ -45,7 +45,8 @@ pub const RULES: &[(&str, Allowed)] = &[
     ("benches", Allowed::AllBut(&["engine", "campanile", "xtask"])),
 ];
 
-/// Words that have no place in a crate that never touches the world, and what to do instead.
+/// Words, and modules with their colons, that have no place in a crate that never touches the
+/// world, and what to do instead.
 pub const IMPURE: &[(&str, &str)] = &[
     ("Instant", "take `now: Moment`"),
     ("SystemTime", "take `now: Moment`"),
@@ -60,7 +61,7 @@ pub const IMPURE: &[(&str, &str)] = &[
     ("ToSocketAddrs", "the engine resolves no names"),
     ("thread", "the engine has no threads"),
     ("thread_local", "the engine has no threads"),
-    ("process", "the engine has no processes"),
+    ("process::", "the engine has no processes"),
     ("Mutex", "one shard, one owner"),
     ("RwLock", "one shard, one owner"),
     ("tokio", "hand out an effect and let a driver wait"),
@@ -191,12 +192,18 @@ pub fn impurities(root: &Path, name: &str) -> Result<Vec<String>> {
 #[must_use]
 pub fn impure_words(text: &str) -> Vec<(usize, String)> {
     let code = source::code_only(text);
-    source::words(&code)
-        .filter_map(|(line, word)| {
-            let (_, instead) = IMPURE.iter().find(|(impure, _)| *impure == word)?;
-            Some((line, format!("`{word}`: {instead}")))
-        })
-        .collect()
+    // A name with its colons is a module; without them it may be anything, such as a field.
+    let modules = IMPURE.iter().filter(|it| it.0.ends_with("::"));
+    let lines = || code.lines().zip(1..);
+    let paths = modules.flat_map(|(module, instead)| {
+        let found = lines().filter(move |(line, _)| line.contains(module));
+        found.map(move |(_, line)| (line, format!("`{module}`: {instead}")))
+    });
+    let words = source::words(&code).filter_map(|(line, word)| {
+        let (_, instead) = IMPURE.iter().find(|(impure, _)| *impure == word)?;
+        Some((line, format!("`{word}`: {instead}")))
+    });
+    words.chain(paths).collect()
 }
 
 /// The members without a heading in ARCHITECTURE.md, and the headings without a member.

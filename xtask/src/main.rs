@@ -20,7 +20,8 @@ usage: cargo xtask VERB
   manual [--check]  writes docs/kinds/ from the catalogue of kinds; --check only compares
   sim [ARGS]        the simulator, in release mode: `cargo xtask sim --seeds 1000`
   bench [ARGS]      the benches, in release mode: `cargo xtask bench watch`
-  torture [ARGS]    kill -9 again and again, in release mode: `cargo xtask torture --kills 100`
+  torture [ARGS]    kill -9 again and again, in release mode: `cargo xtask torture --kills 100`,
+                    `cargo xtask torture alerts --kills 1000` with a bad receiver
 ";
 
 fn main() -> ExitCode {

@@ -26,6 +26,11 @@ pub const PACKAGES: &[Package] = &[
     Package { name: "snmp", program: "snmpget", why: "a second opinion on the agent's answers" },
     Package { name: "nginx-light", program: "nginx", why: "the server that `http` and `tcp` ask" },
     Package { name: "prometheus", program: "promtool", why: "scrapes us, checks the alert rules" },
+    Package {
+        name: "prometheus-alertmanager",
+        program: "prometheus-alertmanager",
+        why: "takes the alerts that the channel of its name posts",
+    },
     Package { name: "iputils-ping", program: "ping", why: "a second opinion on `ping`" },
     Package { name: "fping", program: "fping", why: "the peer in the benches" },
     Package { name: "iproute2", program: "ip", why: "network namespaces with links to cut" },

@@ -1,5 +1,6 @@
-//! `cargo xtask torture`: an engine that is killed again and again, in release mode, and held
-//! against a twin that is not. The same test as in the suite, with more of everything.
+//! `cargo xtask torture`: an engine that is killed again and again, in release mode. What it
+//! believes is held against a twin that is not killed; with `alerts`, what it has told against what
+//! a bad receiver has taken. The same tests as in the suite, with more of everything.
 
 use std::{
     path::Path,
@@ -10,29 +11,51 @@ use anyhow::{Context, Result, bail};
 
 use crate::{packages, steps::cargo_command};
 
-/// The test that does the work.
-const TEST: &str = "after_every_kill_the_store_believes_what_an_unkilled_twin_does";
-
 /// What can be set: the option, the variable that the test reads, and the value if none is given.
-const OPTIONS: &[(&str, &str, Option<u64>)] = &[
-    ("--kills", "CAMPANILE_TORTURE_KILLS", Some(100)),
-    ("--services", "CAMPANILE_TORTURE_SERVICES", Some(5_000)),
-    ("--every-ms", "CAMPANILE_TORTURE_EVERY_MS", Some(5_000)),
-    ("--life-ms", "CAMPANILE_TORTURE_LIFE_MS", Some(8_000)),
-    // Without one, every run is another one.
-    ("--seed", "CAMPANILE_TORTURE_SEED", None),
-];
+/// Without a seed every run is another one.
+type Options = &'static [(&'static str, &'static str, Option<u64>)];
+
+/// A test that does the work.
+struct Rack {
+    target: &'static str,
+    test: &'static str,
+    options: Options,
+}
+
+const BELIEFS: Rack = Rack {
+    target: "twin",
+    test: "after_every_kill_the_store_believes_what_an_unkilled_twin_does",
+    options: &[
+        ("--kills", "CAMPANILE_TORTURE_KILLS", Some(100)),
+        ("--services", "CAMPANILE_TORTURE_SERVICES", Some(5_000)),
+        ("--every-ms", "CAMPANILE_TORTURE_EVERY_MS", Some(5_000)),
+        ("--life-ms", "CAMPANILE_TORTURE_LIFE_MS", Some(8_000)),
+        ("--seed", "CAMPANILE_TORTURE_SEED", None),
+    ],
+};
+
+const ALERTS: Rack = Rack {
+    target: "storm",
+    test: "after_every_storm_the_receiver_and_the_books_agree",
+    options: &[
+        ("--kills", "CAMPANILE_TORTURE_KILLS", Some(1_000)),
+        ("--services", "CAMPANILE_TORTURE_SERVICES", Some(200)),
+        ("--life-ms", "CAMPANILE_TORTURE_LIFE_MS", Some(1_500)),
+        ("--seed", "CAMPANILE_TORTURE_SEED", None),
+    ],
+};
 
 /// Runs the torture with the options `args`.
 ///
 /// # Errors
 /// An option that makes no sense, or a belief that differs.
 pub fn run(root: &Path, args: &[&str]) -> Result<()> {
-    let settings = settings(args)?;
+    let (rack, args) = rack(args);
+    let settings = settings(&rack, args)?;
     packages::ensure()?;
     let mut command = cargo_command(root);
-    command.args(["test", "--release", "--package", "tests", "--test", "twin"]);
-    command.args(["--", "--exact", TEST, "--nocapture"]);
+    command.args(["test", "--release", "--package", "tests", "--test", rack.target]);
+    command.args(["--", "--exact", rack.test, "--nocapture"]);
     for (name, value) in settings {
         command.env(name, value.to_string());
     }
@@ -43,19 +66,27 @@ pub fn run(root: &Path, args: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Which test is meant, and its options.
+fn rack<'a, 'b>(args: &'a [&'b str]) -> (Rack, &'a [&'b str]) {
+    match args {
+        ["alerts", rest @ ..] => (ALERTS, rest),
+        _ => (BELIEFS, args),
+    }
+}
+
 /// The variables for the test.
-fn settings(args: &[&str]) -> Result<Vec<(&'static str, u64)>> {
+fn settings(rack: &Rack, args: &[&str]) -> Result<Vec<(&'static str, u64)>> {
     let mut given = Vec::new();
     let mut words = args.iter();
     while let Some(word) = words.next() {
-        let option = OPTIONS.iter().find(|it| it.0 == *word);
+        let option = rack.options.iter().find(|it| it.0 == *word);
         let (option, name, _) = option.with_context(|| format!("no such option: {word}"))?;
         let value = words.next().with_context(|| format!("{option} wants a number"))?;
         let value = value.parse().with_context(|| format!("{option} {value} is no number"))?;
         given.push((*name, value));
     }
     let mut settings = Vec::new();
-    for (_, name, default) in OPTIONS {
+    for (_, name, default) in rack.options {
         let value = given.iter().rev().find(|it| it.0 == *name).map(|it| it.1);
         settings.push((*name, value.or(*default).unwrap_or_else(any_seed)));
     }
@@ -72,7 +103,8 @@ mod tests {
     use super::*;
 
     fn value(args: &[&str], name: &str) -> u64 {
-        let settings = settings(args).unwrap();
+        let (rack, args) = rack(args);
+        let settings = settings(&rack, args).unwrap();
         settings.iter().find(|it| it.0 == name).unwrap().1
     }
 
@@ -83,12 +115,22 @@ mod tests {
         assert_eq!(value(&["--kills", "7"], "CAMPANILE_TORTURE_SERVICES"), 5_000);
         assert_eq!(value(&["--seed", "3", "--seed", "4"], "CAMPANILE_TORTURE_SEED"), 4);
         assert!(value(&[], "CAMPANILE_TORTURE_SEED") > 0);
+        assert_eq!(value(&["alerts"], "CAMPANILE_TORTURE_KILLS"), 1_000);
+        assert_eq!(value(&["alerts", "--kills", "7"], "CAMPANILE_TORTURE_KILLS"), 7);
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for args in [&["--kill", "7"][..], &["--kills"], &["--kills", "many"]] {
-            assert!(settings(args).is_err(), "{args:?}");
+        let wrong: [&[&str]; 5] = [
+            &["--kill", "7"],
+            &["--kills"],
+            &["--kills", "many"],
+            &["alerts", "--every-ms", "7"],
+            &["--kills", "7", "alerts"],
+        ];
+        for args in wrong {
+            let (rack, args) = rack(args);
+            assert!(settings(&rack, args).is_err(), "{args:?}");
         }
     }
 }

@@ -164,7 +164,7 @@ mod tests {
             "campanile calls list --engine http://x:1 --token-file t",
             "campanile calls",
             "campanile proposals dismiss 7 known --text x --config c.yaml",
-            "campanile silence add acme/web* env=prod --for 2h",
+            "campanile silence add acme/web* env=prod --for 2h --text works",
             "campanile maintenance plan patch customer=acme --from Sun_03:00 --for 4h",
             "campanile why acme/web --if critical --at Sun_03:00",
             "campanile token add robot --scope read,ack --customer acme",

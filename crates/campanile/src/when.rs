@@ -57,7 +57,9 @@ pub(crate) fn meant(text: &str, now: &Zoned) -> Result<Timestamp, String> {
     if let Some(length) = length_of(text.strip_prefix("in ").unwrap_or(text)) {
         return now.timestamp().checked_add(length).map_err(|_| fault());
     }
-    if let Some((day, time)) = text.split_once([' ', 'T']) {
+    let is_date = text.starts_with(|it: char| it.is_ascii_digit());
+    let at_t = text.split_once('T').filter(|_| is_date);
+    if let Some((day, time)) = text.split_once(' ').or(at_t) {
         let time = time_of(time).ok_or_else(fault)?;
         if let Ok(date) = day.parse::<jiff::civil::Date>() {
             let at = date.to_datetime(time).to_zoned(now.time_zone().clone());
@@ -144,6 +146,8 @@ mod tests {
         assert_eq!(meant("17:30"), is("2026-10-24T15:30:00Z"), "what has passed is tomorrow's");
         // After the clocks have gone back.
         assert_eq!(meant("Sun 03:00"), is("2026-10-25T02:00:00Z"));
+        assert_eq!(meant("Tue 10:00"), is("2026-10-27T09:00:00Z"));
+        assert_eq!(meant("2026-11-30T08:00"), is("2026-11-30T07:00:00Z"));
         assert_eq!(meant("friday 09:00"), is("2026-10-30T08:00:00Z"));
         assert_eq!(meant("2026-11-30 08:00"), is("2026-11-30T07:00:00Z"));
         assert_eq!(meant("2026-11-30T08:00:00Z"), is("2026-11-30T08:00:00Z"));

@@ -124,6 +124,8 @@ pub struct Shard {
     due: Vec<(Moment, u32)>,
     /// We ourselves cannot see out: bad news says nothing about anybody else.
     blind: bool,
+    /// Has the last answer been judged?
+    concluded: bool,
 }
 
 impl Shard {
@@ -143,6 +145,7 @@ impl Shard {
             told: 0,
             due: Vec::new(),
             blind: false,
+            concluded: false,
         }
     }
 
@@ -172,6 +175,12 @@ impl Shard {
         self.slot(checkable).map(|it| &it.belief)
     }
 
+    /// The thresholds of `checkable`; `None` if it is not here or has no check.
+    #[must_use]
+    pub fn rules(&self, checkable: CheckableId) -> Option<&[model::Rule]> {
+        self.slot(checkable)?.spec.check.as_ref().map(|it| &*it.rules)
+    }
+
     /// `checkable` as the outside may see it.
     #[must_use]
     pub fn view(&self, checkable: CheckableId, now: Moment) -> Option<View<'_>> {
@@ -191,6 +200,13 @@ impl Shard {
     pub fn awaits(&self, result: &CheckResult) -> bool {
         let awaited = self.slot(result.checkable).and_then(|it| it.awaited);
         awaited.is_some_and(|it| it.run == result.run)
+    }
+
+    /// Has the last [`Input::Answered`] been judged? One that was asked for out of turn may come too
+    /// soon to count, and bad news is not believed while we cannot see out.
+    #[must_use]
+    pub fn has_judged(&self) -> bool {
+        self.concluded
     }
 
     /// When `checkable` is asked next; `None` if it is not.
@@ -477,6 +493,7 @@ impl Shard {
         };
         slot.last_at = awaited.started_at;
         let wish = std::mem::replace(&mut slot.wish, Wish::None);
+        self.concluded = false;
         self.ended(local);
         let started_at = awaited.started_at;
         let mut counted = !awaited.on_demand;
@@ -486,6 +503,7 @@ impl Shard {
             let (status, cause) = self.judged(local, now, status, cause, &result.measures);
             counted = self.counts(local, now, awaited, status);
             if counted {
+                self.concluded = true;
                 self.conclude(now, started_at, local, status, cause, effects);
             }
         }

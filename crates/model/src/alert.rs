@@ -17,9 +17,16 @@ impl AlertKey {
     /// The key of alert number `ordinal` about `problem` on `route`. `installation` tells two
     /// installations apart that send to the same receiver.
     #[must_use]
-    pub fn of(installation: u64, problem: ProblemId, step: u32, route: &Route, ordinal: u32) -> Self {
+    pub fn of(
+        installation: u64,
+        problem: ProblemId,
+        step: u32,
+        route: &Route,
+        ordinal: u32,
+    ) -> Self {
         let Route { channel, contact } = route;
-        let text = format!("{installation:016x}\n{problem}\n{step}\n{contact}\n{channel}\n{ordinal}");
+        let text =
+            format!("{installation:016x}\n{problem}\n{step}\n{contact}\n{channel}\n{ordinal}");
         let high = stable_hash(&format!("high\n{text}"));
         let low = stable_hash(&format!("low\n{text}"));
         // Version 8 (a form of one's own) and the variant of RFC 9562.

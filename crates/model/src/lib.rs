@@ -40,13 +40,14 @@ pub use command::{
 };
 pub use duty::{
     Channel, Contract, Customer, Duty, Heartbeat, HelpLevel, MatchOp, Matcher, NightGate, Oncall,
-    Pauses, Person, Policy, Rate, RuleAt, Scope, Site, SlaStart, Step, Subject, Target, Team, Times,
-    Uplink, WaitSet, Window, WindowEffect,
+    Pauses, Person, Policy, Rate, RuleAt, Scope, Site, SlaStart, Step, Subject, Target, Team,
+    Times, Uplink, WaitSet, Window, WindowEffect,
 };
 pub use hash::stable_hash;
 pub use hours::{Hours, Span};
 pub use kind::{
-    ChannelKind, ChannelSpec, Form, Kind, KindId, KindSpec, MeasureSpec, ParamFault, ParamSpec, Params, Unit, Value,
+    ChannelKind, ChannelSpec, Form, Kind, KindId, KindSpec, MeasureSpec, ParamFault, ParamSpec,
+    Params, Unit, Value,
 };
 pub use message::{FromShard, Position, ToShard};
 pub use plan::{Asked, CheckableRef, EngineSettings, Host, Labels, Plan, Service};

@@ -119,8 +119,16 @@ mod tests {
     #[test]
     fn the_names_of_parameters_are_not_those_that_every_channel_has() {
         let common = [
-            "type", "personal", "resolve", "group", "limit", "ttl", "fallback", "refresh",
-            "resend_unknown", "name",
+            "type",
+            "personal",
+            "resolve",
+            "group",
+            "limit",
+            "ttl",
+            "fallback",
+            "refresh",
+            "resend_unknown",
+            "name",
         ];
         for entry in CATALOGUE {
             for param in entry.spec.params {

@@ -14,8 +14,7 @@ use crate::letter::Letter;
 const VALUE_BYTES_MAX: usize = 1000;
 
 /// Names that an admin's labels cannot take over.
-const RESERVED: [&str; 7] =
-    ["alertname", "customer", "site", "host", "service", "severity", "own"];
+const RESERVED: [&str; 7] = ["alertname", "customer", "site", "host", "service", "severity", "own"];
 
 /// One alert in Alertmanager's sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +64,8 @@ pub(crate) fn events(letter: &Letter<'_>) -> Vec<Event> {
     let mut events = vec![event(letter, labels.clone(), ends_at)];
     // Before the second trigger, and before the first resolve, there was only this one.
     let first_change = if ends_at.is_some() { 2 } else { 1 };
-    if alert.ordinal >= first_change {
+    // A reminder changes nothing.
+    if alert.ordinal >= first_change && alert.kind != AlertKind::Reminder {
         for other in severities.iter().filter(|it| **it != severity) {
             labels.insert("severity".to_owned(), other.word().to_owned());
             let ended = ends_at.unwrap_or(alert.owed_at);
@@ -251,7 +251,10 @@ mod tests {
         let (fired, over) = (fingerprints(AlertKind::Trigger), fingerprints(AlertKind::Resolve));
         assert_eq!(fired.len(), 1);
         assert_eq!(over.len(), 1);
-        assert_eq!((fired[0].0.clone(), over[0].0.clone()), (over[0].0.clone(), fired[0].0.clone()));
+        assert_eq!(
+            (fired[0].0.clone(), over[0].0.clone()),
+            (over[0].0.clone(), fired[0].0.clone())
+        );
         assert_eq!((fired[0].1, over[0].1), (false, true));
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct JsonForm(Node);
 
 #[derive(Debug)]
 enum Node {
-    Text(Template),
+    Text(Box<Template>),
     List(Vec<Node>),
     Map(Vec<(String, Node)>),
     /// A number, a flag or nothing.
@@ -36,6 +36,12 @@ impl JsonForm {
             serde_json::from_str(source).map_err(|error| format!("is not JSON: {error}"))?;
         let mut texts = 0;
         Ok(Self(node(layout, more, &mut texts)?))
+    }
+
+    /// Is it one map without anything inside its values?
+    pub(crate) fn is_flat(&self) -> bool {
+        let is_leaf = |it: &Node| matches!(it, Node::Text(_) | Node::Fixed(_));
+        matches!(&self.0, Node::Map(map) if map.iter().all(|(_, it)| is_leaf(it)))
     }
 
     /// The JSON for `view`.
@@ -58,7 +64,7 @@ fn node(layout: Value, more: &[&str], texts: &mut usize) -> Result<Node, String>
             if *texts > FORM_TEXTS_MAX {
                 return Err(format!("has more than {FORM_TEXTS_MAX} texts"));
             }
-            Node::Text(Template::with_names(&text, Sink::Plain, more)?)
+            Node::Text(Box::new(Template::with_names(&text, Sink::Plain, more)?))
         }
         Value::Array(list) => {
             let each = list.into_iter().map(|it| node(it, more, texts));
@@ -146,6 +152,8 @@ mod tests {
             assert_eq!(text_at(json, missing), None, "{missing}");
         }
         assert_eq!(text_at(b"<html>", "/id"), None);
-        assert!(is_pointer("/a~1b/0") && is_pointer("") && !is_pointer("id") && !is_pointer("/a~2"));
+        assert!(
+            is_pointer("/a~1b/0") && is_pointer("") && !is_pointer("id") && !is_pointer("/a~2")
+        );
     }
 }

@@ -49,7 +49,7 @@ impl<'a> Letter<'a> {
         problem_key(self.world, self.alert.problem)
     }
 
-    /// Where to read on.
+    /// Where to read on: the console itself, with a mark that says what for.
     pub(crate) fn link(&self) -> Option<String> {
         let console = self.world.settings.console_url.trim_end_matches('/');
         if console.is_empty() {
@@ -57,7 +57,7 @@ impl<'a> Letter<'a> {
         }
         match self.alert.problem {
             ProblemId(0) => Some(format!("{console}/")),
-            problem => Some(format!("{console}/problems/{problem}")),
+            problem => Some(format!("{console}/#problem-{problem}")),
         }
     }
 
@@ -127,8 +127,11 @@ impl<'a> Letter<'a> {
         if !content.text.is_empty() {
             lines.push(content.text.to_string());
         }
-        let customer =
-            if content.customer_title.is_empty() { &content.customer } else { &content.customer_title };
+        let customer = if content.customer_title.is_empty() {
+            &content.customer
+        } else {
+            &content.customer_title
+        };
         if !customer.is_empty() {
             lines.push(format!("Customer: {customer}"));
         }
@@ -210,7 +213,8 @@ fn readable(moment: Moment) -> String {
 /// `2d 3h`, `5m 2s`: the two largest units.
 fn duration(it: Duration) -> String {
     let secs = it.as_secs();
-    let units = [(secs / 86_400, "d"), (secs / 3600 % 24, "h"), (secs / 60 % 60, "m"), (secs % 60, "s")];
+    let units =
+        [(secs / 86_400, "d"), (secs / 3600 % 24, "h"), (secs / 60 % 60, "m"), (secs % 60, "s")];
     let first = units.iter().position(|it| it.0 > 0).unwrap_or(3);
     let shown = units[first..].iter().take(2).enumerate();
     let shown = shown.filter(|(place, it)| *place == 0 || it.0 > 0);
@@ -231,7 +235,10 @@ impl Object for LabelsView {
 /// What each name of a template means, for the manual. The order is that of [`view`].
 pub(crate) const NAMES: [(&str, &str); 23] = [
     ("title", "The built-in first line."),
-    ("kind", "What the alert says: `trigger`, `reminder`, `acknowledged`, `resolve`, `missed`, `question`, `call`, `window`, `heartbeat`, `test`."),
+    (
+        "kind",
+        "What the alert says: `trigger`, `reminder`, `acknowledged`, `resolve`, `missed`, `question`, `call`, `window`, `heartbeat`, `test`.",
+    ),
     ("name", "What it is about: `acme/web/http`, `site acme/hq`; empty for a digest."),
     ("status", "What is believed: `CRITICAL`, `DOWN`, ..."),
     ("severity", "How bad it is: `warning`, `unknown`, `critical`, `down`."),
@@ -246,7 +253,10 @@ pub(crate) const NAMES: [(&str, &str); 23] = [
     ("symptoms", "What it explains, by name; the first of them if there are very many."),
     ("symptoms_count", "How many there are in all."),
     ("by", "Who acknowledged or asked."),
-    ("members", "The problems of a digest, each with `name`, `kind`, `status`, `severity`, `text` and `since`."),
+    (
+        "members",
+        "The problems of a digest, each with `name`, `kind`, `status`, `severity`, `text` and `since`.",
+    ),
     ("members_count", "How many there are."),
     ("contact", "Whom it is for: `contact.name`, `contact.title`, `contact.address`."),
     ("channel", "The name of the channel."),
@@ -289,32 +299,30 @@ fn view(letter: &Letter<'_>) -> Vec<(&'static str, Value)> {
 
 fn members(content: &Content) -> Value {
     let each = content.members.iter().map(|it| {
-        [
+        Value::from_pairs([
             ("name", Value::from(it.name.as_str())),
             ("kind", Value::from(it.kind.word())),
             ("status", Value::from(it.status.word())),
             ("severity", Value::from(it.severity.word())),
             ("text", Value::from(&*it.text)),
             ("since", Value::from(readable(it.since))),
-        ]
-        .into_iter()
-        .collect::<Value>()
+        ])
     });
     each.collect::<Vec<Value>>().into()
 }
 
 fn contact(contact: &Contact) -> Value {
     let Contact { name, title, address } = contact;
-    [("name", name), ("title", title), ("address", address)]
-        .into_iter()
-        .map(|(name, value)| (name, Value::from(&**value)))
-        .collect()
+    let pairs = [("name", name), ("title", title), ("address", address)];
+    Value::from_pairs(pairs.map(|(name, value)| (name, Value::from(&**value))))
 }
 
 /// What a template sees of an alert that could be, to find its mistakes early.
 pub(crate) fn sample_view() -> Vec<(&'static str, Value)> {
-    let world = World::new(WorldSettings { installation: 1, console_url: "https://noc.example".into() });
-    let contact = Contact { name: "anna".into(), title: "Anna".into(), address: "a@b.example".into() };
+    let world =
+        World::new(WorldSettings { installation: 1, console_url: "https://noc.example".into() });
+    let contact =
+        Contact { name: "anna".into(), title: "Anna".into(), address: "a@b.example".into() };
     Letter { world: &world, alert: &sample_alert(), contact: &contact }.view()
 }
 

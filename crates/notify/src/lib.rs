@@ -11,11 +11,16 @@ mod answer;
 mod base64;
 mod channel;
 mod channels;
+mod events;
 mod http;
 mod json_form;
 mod letter;
+#[cfg(test)]
+mod live;
+mod manual;
 mod net;
 mod sign;
+mod smtp;
 mod template;
 mod terms;
 #[cfg(test)]
@@ -26,6 +31,7 @@ mod world;
 
 pub use channel::{Built, Channel, Contact, Entry, Teller, channel_kinds, entry};
 pub use channels::CATALOGUE;
+pub use manual::manual_pages;
 pub use world::{Counts, World, WorldSettings};
 
 /// Builds the channel of kind `kind`, as configuration checked it; `None` if there is no such kind.

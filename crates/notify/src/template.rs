@@ -90,7 +90,7 @@ impl Template {
     ) -> Result<String, String> {
         let names = view.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         let more = more.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text)));
-        let context: Value = names.chain(more).collect();
+        let context = Value::from_pairs(names.chain(more));
         let template = self.environment.get_template(NAME).map_err(|it| told(&it))?;
         let text = template.render(context).map_err(|it| told(&it))?;
         if text.len() > RENDERED_BYTES_MAX {
@@ -119,11 +119,15 @@ mod tests {
             ("{{ contact.phone }}", "undefined"),
             ("{{ title|shout }}", "filter"),
             ("{% include 'other' %}", "template"),
-            ("{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}", "fuel"),
+            (
+                "{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}",
+                "fuel",
+            ),
         ] {
             let fault = Template::new(source, Sink::Plain).unwrap_err();
             let told = fault.to_lowercase();
-            let found = told.contains(what) || source.starts_with("{% if") && told.contains("template");
+            let found =
+                told.contains(what) || source.starts_with("{% if") && told.contains("template");
             assert!(found, "{source}: {fault}");
         }
         let huge = "x".repeat(TEMPLATE_BYTES_MAX + 1);

@@ -5,7 +5,9 @@ use std::{path::Path, sync::Arc};
 
 use hyper::{
     HeaderMap,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE},
+    header::{
+        CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+    },
 };
 use model::{Form, ParamFault, ParamSpec, Params, Value};
 

@@ -85,16 +85,17 @@ fn harmless(glyph: char) -> Option<char> {
 /// `text` in one line of at most `bytes_max` bytes, harmless anywhere.
 pub(crate) fn one_line(text: &str, bytes_max: usize) -> String {
     let mut line = String::new();
-    for word in text.split_whitespace() {
+    for glyph in text.chars().filter_map(harmless) {
         if line.len() > bytes_max {
             break;
         }
-        if !line.is_empty() {
+        if !glyph.is_whitespace() {
+            line.push(glyph);
+        } else if !line.is_empty() && !line.ends_with(' ') {
             line.push(' ');
         }
-        // What is only control characters is taken for a space too.
-        line.extend(word.chars().filter_map(harmless).take(bytes_max + 1));
     }
+    line.truncate(line.trim_end().len());
     if line.len() > bytes_max {
         let mut end = bytes_max.saturating_sub('…'.len_utf8());
         while !line.is_char_boundary(end) {

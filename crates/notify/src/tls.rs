@@ -11,7 +11,7 @@ use std::{
     time::SystemTime,
 };
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
@@ -39,22 +39,22 @@ struct Kept {
 }
 
 impl Trusts {
-    /// Shakes hands over `tcp` with `host`, which must prove its name to the roots of the machine
+    /// Shakes hands over `stream` with `host`, which must prove its name to the roots of the machine
     /// or to those in the file `ca`.
     ///
     /// # Errors
     /// What went wrong, in words; nothing but the handshake was sent.
-    pub(crate) async fn shake(
+    pub(crate) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        tcp: TcpStream,
+        stream: S,
         host: &str,
         ca: Option<&Arc<Path>>,
-    ) -> Result<TlsStream<TcpStream>, String> {
+    ) -> Result<TlsStream<S>, String> {
         let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
         let name = ServerName::try_from(bare.to_owned())
             .map_err(|_| format!("{host} cannot stand in a certificate"))?;
         let connector = TlsConnector::from(self.config(ca)?);
-        connector.connect(name, tcp).await.map_err(|error| told(host, &error))
+        connector.connect(name, stream).await.map_err(|error| told(host, &error))
     }
 
     fn config(&self, ca: Option<&Arc<Path>>) -> Result<Arc<ClientConfig>, String> {
@@ -96,13 +96,11 @@ fn config(more: &[CertificateDer<'static>]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     // A root that cannot be read can vouch for nobody; the others still can.
     roots.add_parsable_certificates(system_roots().iter().chain(more).cloned());
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has suites for TLS 1.2 and 1.3")
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    config
+        .with_no_client_auth()
 }
 
 /// The certificates in the PEM file at `path`.

@@ -14,7 +14,10 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use crate::{clock::Clock, desk::{Look, ToDesk}};
+use crate::{
+    clock::Clock,
+    desk::{Look, ToDesk},
+};
 
 /// No try to deliver lasts longer, whatever a channel thinks of it.
 const TRY_MAX: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use console::{ReloadOutcome, ReloadRequest};
-use model::{Belief, CheckableId, Duty, EngineSettings, Moment, Plan, Span};
+use model::{Belief, Check, CheckableId, Duty, EngineSettings, Moment, Plan, Span};
 use store::Order;
 use tokio::{
     signal::unix::Signal,
@@ -17,7 +17,7 @@ use crate::{
     load,
     parts::{Parts, blocking, limits_of},
     register::Register,
-    shard::Change,
+    shard::{Change, rules_mark},
 };
 
 /// How far back local rules of time are worked out: the clocks of calls look back that far.
@@ -30,6 +30,26 @@ const CALENDAR_EVERY: Duration = Duration::from_secs(86_400);
 /// What calendars cover at `now`.
 pub(crate) fn horizon(now: Moment) -> Span {
     Span { from: now.before(CALENDAR_BACK), until: now.after(CALENDAR_AHEAD) }
+}
+
+/// What an earlier process believed, by full name.
+#[derive(Debug, Default)]
+pub(crate) struct Restored {
+    pub(crate) beliefs: HashMap<String, Belief>,
+    /// Which thresholds their memories belong to, of those that have some.
+    pub(crate) rules: HashMap<String, u64>,
+}
+
+impl Restored {
+    /// What was believed of `name`, without the memory of thresholds that it has no longer.
+    fn of(&self, name: &str, check: Option<&Check>) -> Option<Belief> {
+        let mut belief = self.beliefs.get(name)?.clone();
+        let mark = check.map(|it| rules_mark(&it.rules));
+        if self.rules.get(name).copied() != mark {
+            belief.thresholds.clear();
+        }
+        Some(belief)
+    }
 }
 
 /// Whoever makes the parts of an engine do what the configuration says.
@@ -54,7 +74,7 @@ impl<'a> Follower<'a> {
     pub(crate) async fn follow(
         &mut self,
         plan: Plan,
-        restored: HashMap<String, Belief>,
+        restored: Restored,
         mut hangup: Signal,
         mut reloads: mpsc::Receiver<ReloadRequest>,
     ) {
@@ -88,20 +108,22 @@ impl<'a> Follower<'a> {
 
     /// Makes `plan` the one that runs. What is believed of those that stay is kept; `restored` is
     /// what an earlier process believed of those that are new.
-    async fn apply(&mut self, plan: &Plan, restored: &HashMap<String, Belief>) {
+    async fn apply(&mut self, plan: &Plan, restored: &Restored) {
         let parts = self.parts;
         let common = &parts.common;
         let laid = self.register.lay(plan);
         let pieces = take_apart(plan, &laid, &common.shared.board(), common.clock.now());
         let hosts = plan.hosts.iter().zip(&laid.hosts).filter(|(host, _)| host.alive.is_some());
         let up_of_hosts: Vec<(CheckableId, bool)> = hosts
-            .filter_map(|(_, (id, name))| Some((*id, restored.get(&**name)?.now.status.is_fine())))
+            .filter_map(|(_, (id, name))| {
+                Some((*id, restored.beliefs.get(&**name)?.now.status.is_fine()))
+            })
             .collect();
         let rules = Rules {
             duty: Arc::clone(&plan.duty),
             times: Arc::new(calendar::times(&plan.duty, horizon(common.clock.now()))),
             subjects: subjects_of(plan, &laid),
-            standings: standings_of(&laid, restored),
+            standings: standings_of(&laid, &restored.beliefs),
             added: laid.added.iter().map(|it| it.0).collect(),
         };
         let removed = laid.removed.into_iter().map(|(id, name)| Change::Remove { id, name });
@@ -109,7 +131,7 @@ impl<'a> Follower<'a> {
         let mut added = laid.added.iter().map(|it| it.0).peekable();
         let put = pieces.all.into_iter().map(|piece| {
             let Piece { id, name, spec, question, cell } = piece;
-            let restored = restored.get(&*name).cloned().map(Box::new);
+            let restored = restored.of(&name, spec.check.as_deref()).map(Box::new);
             let name = added.next_if_eq(&id).map(|_| name);
             Change::Put { id, name, spec, question, cell, restored }
         });
@@ -132,8 +154,9 @@ impl<'a> Follower<'a> {
     }
 
     /// Who was removed while no engine was running is forgotten like one that a reload removes.
-    fn forget_absent(&self, restored: &HashMap<String, Belief>) {
-        let gone: Vec<_> = restored.keys().filter(|it| !self.register.has(it)).cloned().collect();
+    fn forget_absent(&self, restored: &Restored) {
+        let gone: Vec<_> =
+            restored.beliefs.keys().filter(|it| !self.register.has(it)).cloned().collect();
         let store = &self.parts.common.store;
         if !gone.is_empty() && store.try_send(Order::Forget(gone)).is_err() {
             tracing::debug!("the store has no room; those who are gone are forgotten another time");
@@ -154,7 +177,7 @@ impl<'a> Follower<'a> {
             return ReloadOutcome::Refused(text);
         };
         self.warn_of_restart(&plan.engine);
-        self.apply(plan, &HashMap::new()).await;
+        self.apply(plan, &Restored::default()).await;
         let text = format!("{}{}\n", loaded.render(false), loaded.summary());
         tracing::info!("configuration taken over: {}", loaded.summary());
         ReloadOutcome::Done(text)

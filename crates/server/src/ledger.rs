@@ -9,20 +9,23 @@ use std::{
 use console::api::{
     self, AlertFilter, AlertsShown, Answering, CallFilter, CallsShown, CheckableView, Consequence,
     Customers, Cut, EventPiece, LedgerFault, OnDuty, Page, ProblemFilter, ProblemsShown,
-    ProposalFilter, ProposalsShown, Read, Story, StoryFilter, Supposition, WindowFilter, WindowView,
-    WouldTell,
+    ProposalFilter, ProposalsShown, Read, Story, StoryFilter, Supposition, WindowFilter,
+    WindowView, WouldTell,
 };
 use crossbeam_channel::Sender;
 use engine::desk::{Desk, Hypothesis, WindowSeen};
 use model::{
-    About, Alert, AlertKey, Call, CallId, Command, Decision, DecisionId, Event, EventId, Moment,
-    NoteId, OccurrenceKey, Override, Passage, Problem, ProblemId, Proposal, ProposalId, Request,
-    Silence, Span, StateType, Token, VerdictOfDesk,
+    Alert, AlertKey, Call, CallId, Command, Decision, DecisionId, Event, EventId, Moment, NoteId,
+    OccurrenceKey, Override, Passage, Problem, ProblemId, Proposal, ProposalId, Request, Silence,
+    Span, StateType, Token, VerdictOfDesk,
 };
 use store::{ReadError, Reader};
 use tokio::sync::oneshot;
 
-use crate::{clock::Clock, desk::{Look, ToDesk}};
+use crate::{
+    clock::Clock,
+    desk::{Look, ToDesk},
+};
 
 /// How long the desk may take to show something.
 const LOOK_WITHIN: Duration = Duration::from_secs(5);
@@ -236,9 +239,8 @@ impl api::Ledger for Ledger {
 
     fn story(&self, filter: &StoryFilter) -> Read<Option<Story>> {
         let name = filter.name.clone();
-        let known = self.look(move |desk| {
-            desk.subject(&name).map(|it| desk.customer(&it.subject))
-        })?;
+        let known =
+            self.look(move |desk| desk.subject(&name).map(|it| desk.customer(&it.subject)))?;
         let which = store::DecisionFilter {
             name: Some(&filter.name),
             until: filter.at,
@@ -247,7 +249,9 @@ impl api::Ledger for Ledger {
         let decisions = self.with(|it| it.decisions(&which, filter.limit))?;
         let customer = known.or_else(|| decisions.first().map(|it| Arc::clone(&it.customer)));
         let Some(customer) = customer else { return Ok(None) };
-        let until = filter.at.map_or(Moment::from_nanos(i64::MAX as u64), |it| it.after(Duration::from_nanos(1)));
+        let until = filter
+            .at
+            .map_or(Moment::from_nanos(i64::MAX as u64), |it| it.after(Duration::from_nanos(1)));
         let span = Span { from: Moment::ZERO, until };
         let past = self.with(|it| it.history(&filter.name, span, filter.limit))?;
         let transitions = past.into_iter().map(|it| Passage {

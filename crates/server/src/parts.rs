@@ -13,8 +13,8 @@ use tokio::sync::watch;
 
 use crate::{
     clock::Clock,
-    descriptors::looks_max,
     courier::Courier,
+    descriptors::looks_max,
     desk::{self, Past, Rules, ToDesk, Ways},
     readings,
     shard::{self, Change, Common, HAND_OVER_WITHIN, Handle, ToDriver, Wires},
@@ -91,12 +91,15 @@ impl Parts {
         let limits = limits_of(settings, shards);
         let start = |number| shard::start(number, Arc::clone(&common), limits);
         let handles: Vec<_> = (0..shards).map(start).collect::<Result<_, _>>()?;
-        let courier = Arc::new(Courier::new(clock, kept.past.installation, to_desk)
-            .context("cannot start the courier")?);
+        let courier = Arc::new(
+            Courier::new(clock, kept.past.installation, to_desk)
+                .context("cannot start the courier")?,
+        );
         let (commits, committed) = watch::channel(0);
         let figures = Arc::default();
         readings::publish_desk(&common, &figures);
         let carrier = Arc::clone(&courier);
+        let watched = Arc::clone(&common);
         let ways = Ways {
             inbox: desk_inbox,
             rows,
@@ -105,10 +108,10 @@ impl Parts {
             doors: handles.iter().map(|it| it.door.clone()).collect(),
             deliver: Box::new(move |alert| carrier.deliver(alert)),
             committed: Box::new(move || commits.send_modify(|it| *it += 1)),
+            gets_on: Box::new(move |now| watched.gets_on(now)),
             figures,
         };
-        let desk =
-            desk::start(clock, kept.past, ways).context("cannot start the desk's thread")?;
+        let desk = desk::start(clock, kept.past, ways).context("cannot start the desk's thread")?;
         Ok(Self { common, courier, committed, shards: handles, desk })
     }
 

@@ -92,7 +92,12 @@ pub(crate) fn publish_desk(common: &Arc<Common>, figures: &Arc<ArcSwap<Figures>>
         }
         for (channel, waiting) in &figures.waiting {
             let help = "Alerts that are owed and not yet delivered";
-            readings.gauge("campanile_outbox_depth", help, &[("channel", channel)], *waiting as f64);
+            readings.gauge(
+                "campanile_outbox_depth",
+                help,
+                &[("channel", channel)],
+                *waiting as f64,
+            );
         }
         for (reason, count) in &figures.withheld {
             let help = "Decisions to tell nobody, by the gate that closed";

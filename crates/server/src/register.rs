@@ -116,7 +116,12 @@ mod tests {
             record_results: false,
             revision: 0,
         };
-        Plan { engine, hosts: hosts.iter().map(host).collect(), services: Vec::new(), duty: Arc::default() }
+        Plan {
+            engine,
+            hosts: hosts.iter().map(host).collect(),
+            services: Vec::new(),
+            duty: Arc::default(),
+        }
     }
 
     #[test]

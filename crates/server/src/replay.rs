@@ -16,11 +16,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    build::take_apart,
-    desk::subjects_of,
-    register::Register,
-};
+use crate::{build::take_apart, desk::subjects_of, register::Register};
 use told::Told;
 
 /// Longest line that is read, in bytes.

@@ -68,7 +68,10 @@ fn compare(plan: &Plan, desk: &Desk, test: &RoutingTest, told: &[Foreseen]) -> V
     for seen in told {
         if !wanted.iter().any(|it| fits(plan, desk, it, seen)) {
             let Foreseen { route, rule, how, .. } = seen;
-            faults.push(format!("told besides: {} by {} ({how}, {rule})", route.contact, route.channel));
+            faults.push(format!(
+                "told besides: {} by {} ({how}, {rule})",
+                route.contact, route.channel
+            ));
         }
     }
     faults.dedup();

@@ -1,7 +1,6 @@
 //! `campanile run`: everything in one process.
 
 use std::{
-    collections::HashMap,
     fmt,
     net::TcpListener,
     path::{Path, PathBuf},
@@ -11,7 +10,7 @@ use std::{
 
 use anyhow::Context;
 use config::Loaded;
-use model::{Belief, EngineSettings, Plan};
+use model::{EngineSettings, Plan};
 use probe::{CATALOGUE, SocketKind, ping_right, read_trusted_roots};
 use store::{Store, Writer};
 use tokio::{
@@ -25,7 +24,7 @@ use crate::{
     access::Access,
     clock::Clock,
     desk::Past,
-    follower::Follower,
+    follower::{Follower, Restored},
     parts::{Kept, Parts, blocking},
 };
 
@@ -113,12 +112,20 @@ pub fn run(main_file: &Path) -> Result<(), RunError> {
         rows: opened.desk.rows,
     };
     let (receipt, receipts) = crossbeam_channel::unbounded();
-    let (writer, store) =
-        opened.store.writer_with(move |it| drop(receipt.send(it))).context("cannot start the store's thread")?;
+    let (writer, store) = opened
+        .store
+        .writer_with(move |it| {
+            // A desk that has ended waits for no receipts.
+            if receipt.send(it).is_err() {
+                tracing::debug!("nobody waits for what the store has kept");
+            }
+        })
+        .context("cannot start the store's thread")?;
     let kept = Kept { store, receipts, past };
     let parts = Parts::start(clock, opened.boot, &plan.engine, kept, &writer)?;
     let life = Life { main_file: main_file.to_owned(), parts, writer, listener, hangup };
-    let ended = runtime.block_on(life.live(plan, opened.beliefs));
+    let ended = runtime
+        .block_on(life.live(plan, Restored { beliefs: opened.beliefs, rules: opened.rules }));
     // What hangs in a disk or in a reload is left behind: nobody waits for it any more.
     runtime.shutdown_background();
     ended
@@ -179,7 +186,7 @@ struct Life {
 }
 
 impl Life {
-    async fn live(self, plan: Plan, restored: HashMap<String, Belief>) -> Result<(), RunError> {
+    async fn live(self, plan: Plan, restored: Restored) -> Result<(), RunError> {
         let Self { main_file, parts, writer, listener, hangup } = self;
         let mut terminate = signal(SignalKind::terminate()).context("cannot hear SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot hear SIGINT")?;
@@ -266,7 +273,9 @@ mod tests {
         let engine = settings(data);
         let opened = Store::open(data, 1).unwrap();
         let (writer, store) = opened.store.writer().unwrap();
-        let parts = Parts::start(Clock::anchored(), opened.boot, &engine, Kept::silent(store), &writer).unwrap();
+        let parts =
+            Parts::start(Clock::anchored(), opened.boot, &engine, Kept::silent(store), &writer)
+                .unwrap();
         let listener = TcpListener::bind(engine.listen).unwrap();
         let hangup = signal(SignalKind::hangup()).unwrap();
         let life = Life { main_file: data.join("config.yaml"), parts, writer, listener, hangup };
@@ -280,7 +289,7 @@ mod tests {
         let ended = runtime.block_on(async {
             let (life, plan) = idle(folder.path());
             blow(&life.parts).await;
-            life.live(plan, HashMap::new()).await
+            life.live(plan, Restored::default()).await
         });
         // As in `run`: the start that was given up may still wait for the part that has ended.
         runtime.shutdown_background();
@@ -345,7 +354,9 @@ mod tests {
         let (writer, _) = opened.store.writer().unwrap();
         // Nobody ever takes anything out of this one.
         let (store, _stuck) = crossbeam_channel::bounded(1);
-        let parts = Parts::start(Clock::anchored(), opened.boot, &engine, Kept::silent(store), &writer).unwrap();
+        let parts =
+            Parts::start(Clock::anchored(), opened.boot, &engine, Kept::silent(store), &writer)
+                .unwrap();
         let named = |id| Change::Put {
             id: CheckableId(id),
             name: Some(format!("acme/web{id}").into()),

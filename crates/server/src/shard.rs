@@ -49,6 +49,8 @@ const HEARTBEAT: Duration = Duration::from_millis(250);
 const STALL_MIN: Duration = Duration::from_millis(1_500);
 /// A run that starts later than this after its due moment counts as late: the promise for p99.
 const LATE_AFTER: Duration = Duration::from_millis(100);
+/// A shard that had no turn for so long does not get on.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 /// How long the store may take for the last rows of a shard that ends.
 pub(crate) const HAND_OVER_WITHIN: Duration = Duration::from_millis(250);
 /// Rows that may wait in memory while the store takes none, before the shard starts no more looks.
@@ -129,12 +131,22 @@ pub(crate) struct Common {
     pub(crate) wires: Vec<Wires>,
 }
 
+impl Common {
+    /// Have all shards had a turn lately?
+    pub(crate) fn gets_on(&self, now: Moment) -> bool {
+        let turned = |it: &Wires| Moment::from_nanos(it.last_turn.load(Relaxed));
+        self.wires.iter().all(|it| now.since(turned(it)) < STUCK_AFTER)
+    }
+}
+
 /// Counts of a shard's wires and of its own troubles, by name; written by the shard once a
 /// heartbeat.
 #[derive(Debug, Default)]
 pub(crate) struct Wires {
     pub(crate) stalls: AtomicU64,
     pub(crate) rows_unsent: AtomicU64,
+    /// When the shard last had a turn, in nanoseconds since 1970; 0: not yet.
+    pub(crate) last_turn: AtomicU64,
     pub(crate) counts: arc_swap::ArcSwap<Vec<Count>>,
 }
 
@@ -301,11 +313,13 @@ impl Driver {
             if let Some(cell) = self.place(id).and_then(|it| it.cell.as_ref()) {
                 cell.answered(&result);
             }
-            if self.common.record_results {
-                let recorded = Recorded { at: now, result: result.clone() };
-                self.outbox.batch().results.push(recorded);
-            }
+            let recorded = self.common.record_results.then(|| result.clone());
             self.shard.handle(now, Input::Answered(result), &mut self.effects);
+            // Another engine that is fed the record must come to the same.
+            let judged = self.shard.has_judged() || matches!(verdict, Verdict::Blind { .. });
+            if let Some(result) = recorded.filter(|_| judged) {
+                self.outbox.batch().results.push(Recorded { at: now, result });
+            }
         }
         let Some(counters) = self.counters(kind) else { return };
         // What was made of it, thresholds included, as far as one look can say it.
@@ -405,7 +419,13 @@ impl Driver {
                 Effect::Remember(id) => {
                     self.show(now, id);
                     if let Some(belief) = self.shard.belief(id) {
-                        self.outbox.batch().beliefs.push((id, belief.clone()));
+                        let batch = self.outbox.batch();
+                        batch.beliefs.push((id, belief.clone()));
+                        if !belief.thresholds.is_empty()
+                            && let Some(rules) = self.shard.rules(id)
+                        {
+                            batch.rules.insert(id, rules_mark(rules));
+                        }
                     }
                 }
                 Effect::Skipped(id, reason) => {
@@ -471,6 +491,7 @@ impl Driver {
     fn report(&self) {
         let wires = self.wires();
         wires.rows_unsent.store(self.outbox.rows() as u64, Relaxed);
+        wires.last_turn.store(self.last_turn.as_nanos(), Relaxed);
         wires.counts.store(Arc::new(wire_counts(&self.world)));
     }
 
@@ -489,6 +510,11 @@ impl Driver {
     fn counters(&self, kind: KindId) -> Option<&KindCounters> {
         self.common.shared.counters().of(self.number, kind)
     }
+}
+
+/// Tells thresholds apart, so that none inherits the memory of another.
+pub(crate) fn rules_mark(rules: &[model::Rule]) -> u64 {
+    model::stable_hash(&format!("{rules:?}"))
 }
 
 /// One line for each hard change; steps on the way to it only when somebody debugs.

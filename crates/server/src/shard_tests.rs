@@ -66,7 +66,15 @@ fn spec(definition: u64) -> Spec {
         period: None,
     };
     let check = Some(Arc::new(check));
-    Spec { of_host: false, host: None, has_parents: false, canary: false, check, phase: 0, definition }
+    Spec {
+        of_host: false,
+        host: None,
+        has_parents: false,
+        canary: false,
+        check,
+        phase: 0,
+        definition,
+    }
 }
 
 fn board() -> Board {
@@ -98,7 +106,9 @@ async fn the_answer_to_a_question_that_is_gone_is_counted_and_not_shown() {
     let settings = settings(folder.path());
     let opened = Store::open(folder.path(), 1).unwrap();
     let (writer, store) = opened.store.writer().unwrap();
-    let parts = Parts::start(Clock::anchored(), opened.boot, &settings, Kept::silent(store), &writer).unwrap();
+    let parts =
+        Parts::start(Clock::anchored(), opened.boot, &settings, Kept::silent(store), &writer)
+            .unwrap();
     let board = board();
     let cell = board.cell(PLACE).unwrap();
     let put = |definition, name: Option<&str>| {

@@ -5,14 +5,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sim::desk::{DeskBug, DeskOutcome, run, watch};
+use sim::desk::{DeskBug, DeskOutcome, outage, run, watch};
 
 /// Each planted bug must be found within this.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Most hosts of a site that is cut off, unless the command line says otherwise.
+const HOSTS: u64 = 500;
+/// Fewer hosts are no outage of a site.
+const SITE_HOSTS_MIN: u64 = 10;
 const USAGE: &str = "\
 usage: sim desk [--seeds N] [--from S]    live through N worlds (100), from seed S (0) on
        sim desk --seed S [--plant NAME] [--watch]
                                            live through one world, and tell what happens
+       sim desk --outages N [--hosts H]    cut off a site of up to H hosts (500) in N variants
        sim desk --plant NAME|all           plant a bug, or each in turn, and see whether it is found
        sim desk --list                     the bugs that can be planted";
 
@@ -22,6 +27,8 @@ struct Orders {
     seeds: Option<u64>,
     from: u64,
     seed: Option<u64>,
+    outages: Option<u64>,
+    hosts: Option<u64>,
     plant: Vec<DeskBug>,
     watch: bool,
     list: bool,
@@ -47,6 +54,8 @@ impl Orders {
             match word.as_str() {
                 "--seeds" => orders.seeds = Some(number(&value()?)?),
                 "--from" => orders.from = number(&value()?)?,
+                "--outages" => orders.outages = Some(number(&value()?)?),
+                "--hosts" => orders.hosts = Some(number(&value()?)?),
                 "--seed" => orders.seed = Some(number(&value()?)?),
                 "--plant" => orders.plant = planted(&value()?)?,
                 "--watch" => orders.watch = true,
@@ -62,11 +71,17 @@ impl Orders {
             DeskBug::ALL.iter().for_each(|it| println!("{}", it.word()));
             return true;
         }
+        let hosts = self.hosts.unwrap_or(HOSTS);
+        if let Some(variants) = self.outages {
+            let live = |seed| outage(seed, SITE_HOSTS_MIN.max(hosts - seed % hosts), self.watch);
+            return many(self.from, variants, "--outages 1 --watch --from", live);
+        }
         if let Some(seed) = self.seed {
             return one(seed, self.plant.first().copied(), self.watch);
         }
         if self.plant.is_empty() {
-            return many(self.from, self.seeds.unwrap_or(100));
+            let live = |seed| run(seed, None);
+            return many(self.from, self.seeds.unwrap_or(100), "--watch --seed", live);
         }
         self.plant.iter().map(|it| find(*it, self.from)).fold(true, |all, it| all & it)
     }
@@ -97,16 +112,17 @@ fn one(seed: u64, bug: Option<DeskBug>, watched: bool) -> bool {
 }
 
 /// Many worlds; one line for each that broke a promise.
-fn many(from: u64, seeds: u64) -> bool {
+fn many(from: u64, seeds: u64, replay: &str, live: impl Fn(u64) -> DeskOutcome) -> bool {
     let began = Instant::now();
     let (mut events, mut failed) = (0, 0);
     for seed in from..from.saturating_add(seeds) {
-        let outcome = run(seed, None);
+        let outcome = live(seed);
+        outcome.log.iter().for_each(|it| println!("{it}"));
         events += outcome.events;
         if let DeskOutcome { fault: Some(fault), .. } = outcome {
             failed += 1;
             println!("FAILED seed {seed} {fault}");
-            println!("       replay: cargo xtask sim desk --seed {seed} --watch");
+            println!("       replay: cargo xtask sim desk {replay} {seed}");
         }
     }
     let took = began.elapsed().as_secs_f64().max(f64::EPSILON);

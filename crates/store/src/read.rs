@@ -11,8 +11,8 @@ use crate::{
     folder::DATABASE_NAME,
     measures,
     row::{
-        GET_STATES, KeptBelief, broken, join_cause, moment, ordered, read_belief, read_look,
-        read_status,
+        GET_STATE, GET_STATES, KeptBelief, broken, join_cause, moment, ordered, read_belief,
+        read_look, read_status,
     },
 };
 
@@ -132,8 +132,7 @@ impl Reader {
     /// # Errors
     /// The store cannot be read, or is damaged.
     pub fn belief(&self, name: &str) -> Result<Option<Belief>, ReadError> {
-        let sql = format!("SELECT * FROM ({GET_STATES}) WHERE name = ?1");
-        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut statement = self.conn.prepare_cached(GET_STATE)?;
         let mut rows = statement.query([name])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         Ok(Some(read_belief(row)?.belief))

@@ -32,6 +32,14 @@ pub(crate) const GET_STATES: &str = "
     FROM state LEFT JOIN checkable ON checkable.id = state.checkable
     ORDER BY state.checkable";
 
+/// The belief about one name, in the same columns.
+pub(crate) const GET_STATE: &str = "
+    SELECT state.checkable, status, hard, attempt, known, hard_status, flapping, history,
+        since, hard_since, attempt_at, host_was_down, thresholds, cause_code, cause_text,
+        state.sum, checkable.name, checkable.sum, rules_hash
+    FROM checkable JOIN state ON state.checkable = checkable.id
+    WHERE checkable.name = ?1";
+
 /// A hash over values, to notice a flipped bit. FNV-1a: any single changed byte changes it.
 pub(crate) struct Sum(u64);
 

@@ -36,7 +36,7 @@ enum Act {
         #[arg(long, value_name = "TIME")]
         until: String,
         /// Why
-        #[arg(long, default_value = "")]
+        #[arg(long)]
         text: String,
     },
     /// End an occurrence that runs, or cancel one that is to come
@@ -45,7 +45,7 @@ enum Act {
         key: String,
         /// Why
         #[arg(long)]
-        text: Option<String>,
+        text: String,
     },
 }
 
@@ -106,7 +106,7 @@ impl Maintenance {
                 change(engine, &key, "extend", &body, "extended")
             }
             Act::End { key, text } => {
-                change(engine, &key, "end", &body(&[("text", json!(text))]), "ended")
+                change(engine, &key, "end", &json!({ "text": text }), "ended")
             }
         })
     }

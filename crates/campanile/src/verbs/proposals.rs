@@ -91,10 +91,12 @@ impl Proposals {
             Act::Show { id } => show(engine, id),
             Act::Accept { id, assignee, seen } => {
                 let body = body(&[("assignee", json!(assignee))]);
-                change(engine, id, "accept", &body, seen, "accepted proposal")
+                let what = format!("accepted proposal {id}: call");
+                change(engine, id, "accept", &body, seen, &what)
             }
             Act::Merge { id, call, seen } => {
-                change(engine, id, "merge", &json!({ "call": call }), seen, "merged proposal")
+                let what = format!("merged proposal {id}: call");
+                change(engine, id, "merge", &json!({ "call": call }), seen, &what)
             }
             Act::Dismiss { id, reason, text, seen } => {
                 let body = body(&[("reason", json!(reason)), ("text", json!(text))]);

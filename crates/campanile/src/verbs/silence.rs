@@ -33,7 +33,7 @@ enum Act {
         #[command(flatten)]
         span: Stretch,
         /// Why
-        #[arg(long, default_value = "")]
+        #[arg(long)]
         text: String,
     },
     /// End one

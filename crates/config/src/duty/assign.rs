@@ -33,11 +33,13 @@ pub(crate) struct Assigner<'l, 'a> {
     pub(crate) of_contract: &'l [Option<u32>],
 }
 
+/// What a layer names, with the place of that layer among all.
+type Named<'v> = Option<(usize, View<'v>)>;
+
 impl Assigner<'_, '_> {
     /// What these layers, weakest first, say.
     pub(crate) fn assign(&self, layers: &[Layer], report: &mut Report) -> Assigned {
-        let contract_named = last_named(self.library, layers, "contract");
-        let policy_named = last_named(self.library, layers, "policy");
+        let (policy_named, contract_named) = self.named(layers);
         let contract =
             contract_named.and_then(|(_, view)| self.find(Section::Contracts, view, report));
         let of_contract =
@@ -52,6 +54,28 @@ impl Assigner<'_, '_> {
         }
         let policy = policy_named.and_then(|(_, view)| self.find(Section::Policies, view, report));
         Assigned { policy, contract, by_contract: false }
+    }
+
+    /// The strongest layers that name a policy and a contract: the same as [`last_named`] for both,
+    /// in one walk, since every service takes it.
+    fn named(&self, layers: &[Layer]) -> (Named<'_>, Named<'_>) {
+        let (mut policy, mut contract) = (None, None);
+        for (depth, layer) in layers.iter().enumerate().rev() {
+            if policy.is_some() && contract.is_some() {
+                break;
+            }
+            for (key, value) in self.library.view(layer.at).pairs() {
+                let found = match key.text() {
+                    Some("policy") => &mut policy,
+                    Some("contract") => &mut contract,
+                    _ => continue,
+                };
+                if found.is_none() && !value.is_empty() {
+                    *found = Some((depth, value));
+                }
+            }
+        }
+        (policy, contract)
     }
 
     fn find(&self, section: Section, view: View<'_>, report: &mut Report) -> Option<u32> {

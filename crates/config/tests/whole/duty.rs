@@ -354,7 +354,7 @@ fn explain_shows_the_policy_with_the_contract_that_brings_it() {
             let word = line.split_whitespace().next().unwrap_or_default();
             on = kept.contains(&word) || (on && word == "-");
             if on {
-                picture.push_str(line);
+                picture.push_str(line.strip_prefix("  ").unwrap());
                 picture.push('\n');
             }
         }
@@ -458,4 +458,40 @@ groups: {{ wide: {{ {wide} }} }}
         "more than 1024 combinations of labels"
     "#]],
     );
+}
+
+/// The examples of the manual, put together into one configuration.
+#[test]
+fn the_examples_of_the_manual_are_good() {
+    const ACME: &str = "\
+customer: acme
+contract: gold
+sites: { hq: {} }
+hosts:
+  erp-db:
+    address: 10.0.0.1
+    site: hq
+    labels: { env: prod, os: windows, role: firewall, rack: a1 }
+    services: { postgres: { tcp: 5432 }, http: { http: \"http://x/\" } }
+";
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/config.md");
+    let manual = fs::read_to_string(manual).unwrap();
+    let blocks: Vec<&str> =
+        manual.split("```yaml\n").skip(1).map(|it| it.split("```").next().unwrap()).collect();
+    let block = |begin: &str| {
+        *blocks.iter().find(|it| it.starts_with(begin)).unwrap_or_else(|| panic!("no {begin}"))
+    };
+    let main = format!("checks: [checks]\n{}{}", block("people:"), block("groups:"));
+    let acme = format!("{ACME}{}", block("maintenance:"));
+    let loaded = Folder::of(&[
+        ("config.yaml", &*main),
+        ("checks/acme.yaml", &acme),
+        ("checks/acme.test.yaml", block("tests:")),
+    ])
+    .load();
+    assert_eq!(loaded.errors(), 0, "{}", loaded.render(false));
+    let doubts: Vec<&str> = loaded.diagnostics.iter().map(|it| &*it.message).collect();
+    assert_eq!(doubts, ["the group `core network` is never used"]);
+    let (tests, wrong) = tests(&loaded);
+    assert_eq!((tests.len(), wrong.len()), (1, 0), "{}", loaded.render_all(&wrong, false));
 }

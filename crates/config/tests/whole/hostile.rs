@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use config::{Code, Loaded, explain};
+use config::{Code, Loaded, explain, tests};
 use proptest::prelude::*;
 
 use crate::folder::Folder;
@@ -189,7 +189,47 @@ services:
     http://x/ }
 ";
 
-fn mutated() -> impl Strategy<Value = Vec<u8>> {
+/// The same for what the desk needs, in a main file.
+const GOOD_DESK: &str = "
+checks: [acme.yaml, acme.test.yaml]
+engine:
+  uplink: { canaries: [192.0.2.1, acme/h], needed: 2 }
+  own: { policy: p }
+  heartbeat: { channel: hook, every: 1m }
+  url: https://noc.msp.example
+defaults: { policy: p, contract: c }
+people:
+  a: { email: a@msp.example, phone: \"+49 151 0000001\", addresses: { x: y }, skills: { s: 3 } }
+  b: { quiet: 22:00-07:00, wakes: down, level: on site, timezone: Europe/Rome }
+teams: { t: [a, b] }
+oncall:
+  o: { rotate: weekly, handover: Mon 08:00, since: 2026-01-05, people: [a, [b, a], team/t] }
+  q: { hours: Mon-Fri 08:00-17:00, people: t, otherwise: o }
+  r: { layers: [ { level: 1, rotate: every 3 days, people: [a] }, { people: b } ] }
+channels:
+  mail: { type: email, smtp: \"x:25\", password: \"${secret:x}\", fallback: hook, group: 60s }
+  hook: { type: webhook, url: \"http://x/\", limit: 20 per hour, ttl: 1h, unknown: skip, resolve: no }
+policies:
+  p:
+    hours: Mon-Fri 08:00-18:00 except holidays/h
+    propose: at once
+    call: after 5m
+    alert: [ { to: [a, team/t, oncall/q], via: hook }, { after: 5m, to: oncall/r, via: [hook], at_least: critical } ]
+    remind: every 1h
+    ask: { outside: Mon-Fri 08:00-18:00, lead: a, via: hook, patience: 5m, silence: can wait }
+contracts:
+  c: { hours: always, respond: 15m, resolve: 2 business days, policy: p, pauses: { resolve: [process] }, warn: [50%] }
+calendars: { holidays/h: { days: [2026-12-24, 12-26, 2026-12-24 to 2027-01-06] } }
+groups: { g: { env: [x, y], os: not z, rack: \"a*\" } }
+maintenance:
+  m: { when: 2nd Tue 22:00 for 4h, what: [group/g, customer/acme, host/acme/h, acme/h/s, env=x], flexible: 2h, remind: [3h, 1h] }
+  n: { when: \"cron 0 22 * * 2 for 4h\", what: { host: h } }
+";
+/// A check file and its routing tests, beside that.
+const ACME: &str = "hosts: { h: { address: 10.0.0.1, services: { s: { tcp: 1 } } } }\n";
+const ACME_TESTS: &str = "tests: { x: { given: { acme/h/s: crit for 5m }, at: Sun 03:00, told: [ oncall/q by hook ] } }\n";
+
+fn mutated(text: &'static str) -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just("\n".to_owned()),
         Just("  ".to_owned()),
@@ -215,9 +255,9 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
         Just("off".to_owned()),
         "[ -~]{1,4}",
     ];
-    let change = (0..GOOD.len(), 0..12_usize, piece);
+    let change = (0..text.len(), 0..12_usize, piece);
     prop::collection::vec(change, 1..6).prop_map(|changes| {
-        let mut bytes = GOOD.as_bytes().to_vec();
+        let mut bytes = text.as_bytes().to_vec();
         for (at, cut, piece) in changes {
             let at = at.min(bytes.len());
             let end = (at + cut).min(bytes.len());
@@ -237,8 +277,39 @@ fn try_bytes(bytes: &[u8]) {
     load_all(&main);
 }
 
+/// The same for a main file with people, and for the routing tests.
+fn try_desk(main: &[u8], routing: &[u8]) {
+    let folder = Folder::of(&[("acme.yaml", ACME), ("secrets/x", "hunter2")]);
+    fs::write(folder.path("config.yaml"), main).unwrap();
+    fs::write(folder.path("acme.test.yaml"), routing).unwrap();
+    let loaded = load_all(&folder);
+    assert_eq!(loaded.plan.is_none(), loaded.errors() > 0);
+    let (_, wrong) = tests(&loaded);
+    assert!(!loaded.render_all(&wrong, true).contains('\0'));
+}
+
+#[test]
+fn what_is_torn_apart_below_is_good() {
+    let folder = Folder::of(&[
+        ("config.yaml", GOOD_DESK),
+        ("acme.yaml", ACME),
+        ("acme.test.yaml", ACME_TESTS),
+        ("secrets/x", "hunter2"),
+    ]);
+    let loaded = load_all(&folder);
+    assert_eq!(loaded.errors(), 0, "{}", loaded.render(false));
+    let (tests, wrong) = tests(&loaded);
+    assert_eq!((tests.len(), wrong.len()), (1, 0), "{}", loaded.render_all(&wrong, false));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn torn_files_of_people_never_panic(main in mutated(GOOD_DESK), routing in mutated(ACME_TESTS)) {
+        try_desk(&main, &routing);
+        try_desk(GOOD_DESK.as_bytes(), &routing);
+    }
 
     #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
@@ -251,7 +322,7 @@ proptest! {
     }
 
     #[test]
-    fn torn_files_never_panic(bytes in mutated()) {
+    fn torn_files_never_panic(bytes in mutated(GOOD)) {
         try_bytes(&bytes);
     }
 

@@ -176,7 +176,7 @@ pub(crate) fn extend_window(ask: &Ask) -> Made {
 pub(crate) fn end_window(ask: &Ask) -> Made {
     let EndForm { text } = ask.form()?;
     let occurrence = key_of(ask.named()).ok_or_else(Fault::unknown)?;
-    Ok(Command::EndWindow { occurrence, text: words(text) })
+    Ok(Command::EndWindow { occurrence, text: text.0 })
 }
 
 pub(crate) fn put_override(ask: &Ask) -> Made {

@@ -79,9 +79,7 @@ impl Asked {
 impl Audit {
     /// Counts the fault, and writes it down if it is worth it and there is room.
     pub(crate) fn refused(&self, api: &Api, actor: Option<&Actor>, asked: &Asked, fault: &Fault) {
-        if let Some(code) = CODES.iter().position(|it| it.0 == fault.code) {
-            self.by_code[code].fetch_add(1, Relaxed);
-        }
+        self.count(fault);
         if !asked.is_worth_it(fault) {
             return;
         }
@@ -102,6 +100,12 @@ impl Audit {
                 api.0.audit.unwritten.fetch_add(1, Relaxed);
             }
         });
+    }
+
+    pub(crate) fn count(&self, fault: &Fault) {
+        if let Some(code) = CODES.iter().position(|it| it.0 == fault.code) {
+            self.by_code[code].fetch_add(1, Relaxed);
+        }
     }
 
     fn may_write(&self, api: &Api) -> bool {

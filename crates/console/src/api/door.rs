@@ -8,7 +8,7 @@ use axum::{
     response::Response,
     routing::{MethodFilter, any, on},
 };
-use model::{Actor, Command, Refusal, Reply, Token};
+use model::{Actor, Command, OccurrenceKey, Refusal, Reply, Token};
 
 use crate::api::{
     Api,
@@ -16,11 +16,14 @@ use crate::api::{
     audit::Asked,
     content,
     fault::Fault,
-    forms::{DoneForm, IdForm},
+    forms::{DoneForm, IdForm, duty::key_text},
     object::{Kind, Object},
     openapi,
     routes::{Does, ROUTES, Route, Tenant, Verb},
 };
+
+/// Windows that were planned at run time are called by this and their id.
+const PLANNED_FOLDER: &str = "planned";
 
 /// All routes of the table.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(api: &Api) -> Router<S> {
@@ -35,9 +38,22 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(api: &Api) -> Router<S> {
         let serve = move |request: Request| serve(api.clone(), route, request);
         router = router.route(route.path, on(filter, serve));
     }
-    router
-        .route("/api/{*rest}", any(|| async { Fault::no_such_path().into_response() }))
-        .method_not_allowed_fallback(|| async { Fault::no_such_method().into_response() })
+    let no_path = counted(api, Fault::no_such_path);
+    let no_method = counted(api, Fault::no_such_method);
+    router.route("/api/{*rest}", any(no_path)).method_not_allowed_fallback(no_method)
+}
+
+/// Answers with the fault and counts it.
+fn counted(
+    api: &Api,
+    fault: fn() -> Fault,
+) -> impl Fn() -> std::future::Ready<Response> + Clone + Send + Sync + 'static {
+    let api = api.clone();
+    move || {
+        let fault = fault();
+        api.0.audit.count(&fault);
+        std::future::ready(fault.into_response())
+    }
 }
 
 async fn serve(api: Api, route: &'static Route, request: Request) -> Response {
@@ -175,8 +191,31 @@ pub(crate) async fn done(ask: &Ask, command: Command) -> Result<(String, u64), F
     })
 }
 
+/// The window that a command is about: its key is shown as paths have it.
+enum Window {
+    None,
+    Named(String),
+    Planned(model::Moment),
+}
+
 async fn change(ask: &Ask, command: Command) -> Result<Answer, Fault> {
+    let window = match &command {
+        Command::PlanWindow(window) => Window::Planned(window.span.from),
+        Command::ExtendWindow { occurrence, .. } | Command::EndWindow { occurrence, .. } => {
+            Window::Named(key_text(occurrence))
+        }
+        _ => Window::None,
+    };
     let (id, version) = done(ask, command).await?;
+    let id = match window {
+        Window::None => id,
+        Window::Named(key) => key,
+        // The desk names the plan; what people go on with is its only occurrence.
+        Window::Planned(planned_from) => {
+            let window = format!("{PLANNED_FOLDER}/{id}").into();
+            key_text(&OccurrenceKey { window, planned_from })
+        }
+    };
     let location = ask.route.makes.map(|folder| {
         let key = form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>();
         format!("{folder}/{}", key.replace('+', "%20"))

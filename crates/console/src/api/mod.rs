@@ -86,7 +86,7 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     seams: Seams,
     buckets: Buckets,
-    reads: Semaphore,
+    reads: Arc<Semaphore>,
     streams: Streams,
     audit: Audit,
     patience: Duration,
@@ -109,7 +109,7 @@ impl Api {
         Self(Arc::new(Inner {
             seams,
             buckets: Buckets::new(pace),
-            reads: Semaphore::new(READS_MAX),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
             streams: Streams::default(),
             audit: Audit::default(),
             patience,
@@ -125,13 +125,18 @@ impl Api {
         &self,
         read: impl FnOnce(&dyn Ledger) -> Read<T> + Send + 'static,
     ) -> Result<T, Fault> {
-        let Ok(turn) = timeout(READ_WAIT_MAX, self.0.reads.acquire()).await else {
+        let turn = timeout(READ_WAIT_MAX, Arc::clone(&self.0.reads).acquire_owned()).await;
+        let Ok(turn) = turn else {
             return Err(Fault::busy("too much is read at once; wait"));
         };
         let turn = turn.expect("the semaphore is never closed");
         let ledger = Arc::clone(&self.0.seams.ledger);
-        let answer = timeout(READ_WAIT_MAX, spawn_blocking(move || read(&*ledger))).await;
-        drop(turn);
+        let reading = spawn_blocking(move || {
+            // Kept until it is really over: whoever is not waited for any more still has a thread.
+            let _turn = turn;
+            read(&*ledger)
+        });
+        let answer = timeout(READ_WAIT_MAX, reading).await;
         match answer {
             Ok(Ok(Ok(found))) => Ok(found),
             Ok(Ok(Err(LedgerFault::Cursor))) => {

@@ -35,36 +35,36 @@ pub(crate) type SchemaOf = fn(&mut Defs) -> Value;
 /// A struct that is sent (`out`) or received (`in`).
 macro_rules! shape {
     ($(#[doc = $doc:literal])+ out $name:ident {
-        $($(#[doc = $said:literal])+ $field:ident: $type:ty,)*
+        $($(#[doc = $said:literal])+ $field:ident: $what:ty,)*
     }) => {
         $(#[doc = $doc])+
         #[derive(Clone, Debug, PartialEq, serde::Serialize)]
         pub(crate) struct $name {
-            $($(#[doc = $said])+ pub(crate) $field: $type,)*
+            $($(#[doc = $said])+ pub(crate) $field: $what,)*
         }
 
         impl $crate::api::shape::Shape for $name {
             fn schema(defs: &mut $crate::api::shape::Defs) -> serde_json::Value {
                 $crate::api::shape::named(defs, stringify!($name), &[$($doc),+], |_defs| vec![
-                    $($crate::api::shape::Field::of::<$type>(stringify!($field), &[$($said),+], true, _defs),)*
+                    $($crate::api::shape::Field::of::<$what>(stringify!($field), &[$($said),+], true, _defs),)*
                 ])
             }
         }
     };
     ($(#[doc = $doc:literal])+ in $name:ident {
-        $($(#[doc = $said:literal])+ $field:ident: $type:ty,)*
+        $($(#[doc = $said:literal])+ $field:ident: $what:ty,)*
     }) => {
         $(#[doc = $doc])+
         #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         pub(crate) struct $name {
-            $($(#[doc = $said])+ pub(crate) $field: $type,)*
+            $($(#[doc = $said])+ pub(crate) $field: $what,)*
         }
 
         impl $crate::api::shape::Shape for $name {
             fn schema(defs: &mut $crate::api::shape::Defs) -> serde_json::Value {
                 $crate::api::shape::named(defs, stringify!($name), &[$($doc),+], |_defs| vec![
-                    $($crate::api::shape::Field::of::<$type>(stringify!($field), &[$($said),+], false, _defs),)*
+                    $($crate::api::shape::Field::of::<$what>(stringify!($field), &[$($said),+], false, _defs),)*
                 ])
             }
         }
@@ -206,8 +206,8 @@ impl<T: Shape> Shape for Listed<T> {
 }
 
 macro_rules! plain_shapes {
-    ($($type:ty => $schema:expr,)+) => {$(
-        impl Shape for $type {
+    ($($what:ty => $schema:expr,)+) => {$(
+        impl Shape for $what {
             fn schema(_: &mut Defs) -> Value {
                 $schema
             }

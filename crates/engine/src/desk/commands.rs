@@ -8,8 +8,9 @@
 use std::sync::Arc;
 
 use model::{
-    Acknowledgement, Alert, AlertKind, Command, EventKind, Gate, Moment, NoteId, OccurrenceKey, Override, PlannedWindow, Problem, ProblemId, Refusal, Reply, Request, Row, Scope,
-    Silence, Span, Token,
+    Acknowledgement, Alert, AlertKind, Command, EventKind, Gate, Moment, NoteId, OccurrenceKey,
+    Override, PlannedWindow, Problem, ProblemId, Refusal, Reply, Request, Row, Scope, Silence,
+    Span, Token,
 };
 
 use super::{
@@ -94,7 +95,15 @@ impl Desk {
         }
     }
 
-    fn note(&mut self, kind: EventKind, customer: &str, by: &str, name: String, id: u64, text: String) {
+    fn note(
+        &mut self,
+        kind: EventKind,
+        customer: &str,
+        by: &str,
+        name: String,
+        id: u64,
+        text: String,
+    ) {
         let customer = Arc::from(customer);
         self.pen.event(Note { kind, customer: &customer, by, name, subject: id, text });
     }
@@ -161,8 +170,13 @@ impl Desk {
         }
         let mut problem = self.problems.remove(&id)?;
         let by = Arc::clone(&request.by.name);
-        problem.acknowledged =
-            Some(Acknowledgement { by: Arc::clone(&by), at: now, text: text.to_owned(), until, sticky });
+        problem.acknowledged = Some(Acknowledgement {
+            by: Arc::clone(&by),
+            at: now,
+            text: text.to_owned(),
+            until,
+            sticky,
+        });
         // Where an acknowledgement stops nothing, nothing that is owed is taken back.
         let stops = policy_of(&problem, &self.rules).is_none_or(|it| it.stop_on_acknowledge);
         let fates = if stops { self.outbox.suppressed(id, &mut self.pen) } else { Vec::new() };
@@ -222,7 +236,12 @@ impl Desk {
         self.note(EventKind::Unacknowledged, &customer, by, name, id.0, why.to_owned());
     }
 
-    fn judge_blocking(&mut self, id: ProblemId, request: &Request, blocking: bool) -> Option<Reply> {
+    fn judge_blocking(
+        &mut self,
+        id: ProblemId,
+        request: &Request,
+        blocking: bool,
+    ) -> Option<Reply> {
         let now = self.pen.now;
         let problem = self.problems.get_mut(&id)?;
         problem.ladder.gate = if blocking { Gate::Blocking } else { Gate::CanWait };
@@ -294,7 +313,7 @@ impl Desk {
     }
 
     /// Withdraws what certainly was not sent of a problem that nobody is to be told of now.
-    fn hush(&mut self, id: ProblemId) {
+    pub(crate) fn hush(&mut self, id: ProblemId) {
         let fates = self.outbox.suppressed(id, &mut self.pen);
         let Some(problem) = self.problems.get_mut(&id) else { return };
         for (route, fate) in fates {
@@ -345,7 +364,8 @@ impl Desk {
             }
         }
         let mine = request.by.customers.as_ref();
-        let theirs = |mine: &Vec<Arc<str>>| window.customer.as_ref().is_some_and(|it| mine.contains(it));
+        let theirs =
+            |mine: &Vec<Arc<str>>| window.customer.as_ref().is_some_and(|it| mine.contains(it));
         if mine.is_some_and(|it| !theirs(it)) {
             return Reply::Refused(Refusal::Unknown);
         }
@@ -388,8 +408,12 @@ impl Desk {
             return conflict("the window is over".to_owned());
         }
         match until {
-            Some(until) if until <= now || until <= it.span.from || until > now.after(AHEAD_MAX) => {
-                return invalid("`until` must lie ahead and after the begin, and not more than 400 days");
+            Some(until)
+                if until <= now || until <= it.span.from || until > now.after(AHEAD_MAX) =>
+            {
+                return invalid(
+                    "`until` must lie ahead and after the begin, and not more than 400 days",
+                );
             }
             Some(until) => it.span.until = until,
             None if it.span.from > now => it.cancelled = true,
@@ -523,7 +547,9 @@ impl Desk {
     fn bad_span(&self, span: Span) -> Option<Reply> {
         let now = self.pen.now;
         let fits = span.from < span.until && span.until > now && span.until <= now.after(AHEAD_MAX);
-        (!fits).then(|| invalid("the end must lie ahead and after the begin, and not more than 400 days"))
+        (!fits).then(|| {
+            invalid("the end must lie ahead and after the begin, and not more than 400 days")
+        })
     }
 }
 

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use model::{
-    Begin, Channel, Command, Customer, EventKind, HelpLevel, Labels,
-    LocalTime, Look, Matcher, Params, Person, Policy, ProposalState, Recurrence, Scope, Severity,
-    Site, Span, Step, Target, Uplink, VerdictOfDesk, Window, WindowEffect,
+    Begin, Channel, Command, Customer, EventKind, HelpLevel, Labels, LocalTime, Look, Matcher,
+    Params, Person, Policy, ProposalState, Recurrence, Scope, Severity, Site, Span, Step, Target,
+    Uplink, VerdictOfDesk, Window, WindowEffect,
 };
 
 use super::*;
@@ -59,7 +59,13 @@ fn policy(name: &str, steps: Vec<Step>) -> Policy {
 }
 
 fn step(after: Duration, to: Target, via: u32) -> Step {
-    Step { after, to: vec![to], via: vec![via], at_least: Severity::Warning, at: "config.yaml:22".into() }
+    Step {
+        after,
+        to: vec![to],
+        via: vec![via],
+        at_least: Severity::Warning,
+        at: "config.yaml:22".into(),
+    }
 }
 
 fn person(name: &str) -> Person {
@@ -93,10 +99,8 @@ fn subject(id: CheckableId, name: &str, host: Option<CheckableId>) -> Subject {
 /// `psa` is a place for all; `sms` reaches people. Step 1 goes to the place, step 2 after 10 min
 /// to Anna.
 fn duty() -> Duty {
-    let steps = vec![
-        step(Duration::ZERO, Target::Person(0), 0),
-        step(mins(10), Target::Person(0), 1),
-    ];
+    let steps =
+        vec![step(Duration::ZERO, Target::Person(0), 0), step(mins(10), Target::Person(0), 1)];
     Duty {
         customers: vec![Customer {
             name: "acme".into(),
@@ -456,9 +460,7 @@ fn a_window_without_checks_lets_shards_rest() {
     let (duty, times) = window(WindowEffect::NoChecks);
     let mut stage = Stage::new(duty, times);
     stage.pass(101);
-    let rests = |resting| {
-        [WEB, HTTP, DISK].map(|checkable| ToShard::Rest { checkable, resting })
-    };
+    let rests = |resting| [WEB, HTTP, DISK].map(|checkable| ToShard::Rest { checkable, resting });
     assert_eq!(stage.orders, rests(true));
     stage.pass(1_000);
     assert!(rests(false).iter().all(|it| stage.orders.contains(it)));
@@ -467,7 +469,8 @@ fn a_window_without_checks_lets_shards_rest() {
 #[test]
 fn a_silence_holds_back_what_is_new_and_its_end_tells_what_is_still_so() {
     let mut stage = Stage::plain();
-    let line = vec![Matcher { label: "customer".into(), op: model::MatchOp::Is, value: "acme".into() }];
+    let line =
+        vec![Matcher { label: "customer".into(), op: model::MatchOp::Is, value: "acme".into() }];
     let scope = Scope { lines: vec![line] };
     let span = Span { from: at(0), until: at(500) };
     let reply = stage.ask(Command::Silence { scope, span, text: "works".into() });
@@ -493,7 +496,8 @@ fn a_problem_is_proposed_and_the_proposal_goes_with_its_cause() {
     let mut stage = Stage::plain();
     stage.hard(HTTP, Status::Critical);
     let states = |stage: &Stage| -> Vec<_> {
-        let state = |it: &Row| if let Row::Proposal(it) = it { Some(it.state.clone()) } else { None };
+        let state =
+            |it: &Row| if let Row::Proposal(it) = it { Some(it.state.clone()) } else { None };
         stage.rows.iter().filter_map(state).collect()
     };
     assert_eq!(states(&stage).last(), Some(&ProposalState::Open));
@@ -554,4 +558,25 @@ fn a_desk_that_starts_again_goes_on_where_the_rows_end() {
     assert_eq!(again.told(), ["trigger acme/web/http by sms"]);
     again.hard(HTTP, Status::Ok);
     assert_eq!(again.told().len(), 2, "both routes are told that it is over");
+}
+
+#[test]
+fn an_open_problem_follows_the_policy_that_a_reload_gives_to_what_it_is_about() {
+    let mut stage = Stage::plain();
+    let arrange = |stage: &mut Stage, policy: Option<u32>| {
+        let subjects = subjects().into_iter().map(|it| Subject { policy, ..it }).collect();
+        let (duty, times) = (Arc::new(duty()), Arc::new(Times::default()));
+        let outcome = stage.desk.arrange(at(stage.now), duty, times, subjects);
+        stage.take(outcome);
+        stage.pass(1);
+    };
+    arrange(&mut stage, None);
+    stage.hard(HTTP, Status::Critical);
+    let problem = stage.only_problem().id;
+    assert_eq!(stage.told(), [""; 0]);
+    arrange(&mut stage, Some(0));
+    assert_eq!(stage.told(), ["trigger acme/web/http by psa"]);
+    assert_eq!(stage.only_problem().id, problem);
+    arrange(&mut stage, Some(0));
+    assert_eq!(stage.told(), [""; 0], "nothing has changed");
 }

@@ -25,7 +25,12 @@ pub(crate) struct Closed {
 }
 
 impl Chain {
-    pub(crate) fn open(&mut self, gate: &'static str, text: impl Into<String>, rule: Option<&RuleAt>) {
+    pub(crate) fn open(
+        &mut self,
+        gate: &'static str,
+        text: impl Into<String>,
+        rule: Option<&RuleAt>,
+    ) {
         self.add(gate, true, text.into(), rule);
     }
 

@@ -2,16 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{
-    About, GatePassed, Moment, Problem, Route, RuleAt, Severity, Status, Target,
-};
+use model::{About, GatePassed, Moment, Problem, Route, RuleAt, Severity, Status, Target};
 
-use super::{
-    Desk,
-    gates::Purpose,
-    problems::policy_of,
-    who,
-};
+use super::{Desk, gates::Purpose, problems::policy_of, who};
 
 /// What is supposed to be believed.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,8 +115,13 @@ impl Desk {
         let subject = &watched.subject;
         let severity = Severity::of(it.status).unwrap_or(Severity::Warning);
         let policies = &self.rules.duty.policies;
-        let mut problem =
-            super::problems::blank(0, it.at, About::Checkable(Arc::clone(&it.name)), it.status, severity);
+        let mut problem = super::problems::blank(
+            0,
+            it.at,
+            About::Checkable(Arc::clone(&it.name)),
+            it.status,
+            severity,
+        );
         problem.customer = self.customer_of(subject);
         problem.labels =
             subject.labels.iter().map(|it| (Arc::clone(&it.0), Arc::clone(&it.1))).collect();

@@ -98,8 +98,7 @@ impl Desk {
     ) {
         problem.ladder.due_at = closed.until;
         *self.withheld_by.entry(closed.gate).or_default() += 1;
-        let verdict =
-            VerdictOfDesk::Nobody { reason: Arc::from(closed.gate), until: closed.until };
+        let verdict = VerdictOfDesk::Nobody { reason: Arc::from(closed.gate), until: closed.until };
         let (name, customer) = (problem.about.name(), Arc::clone(&problem.customer));
         self.pen.decide(problem.id, &name, &customer, trigger, gates, verdict);
     }
@@ -121,13 +120,21 @@ impl Desk {
             .map(|it| it.0.clone())
             .collect();
         for route in outdated {
-            chain.open("changed", format!("{} by {} knows an older state", route.contact, route.channel), None);
+            chain.open(
+                "changed",
+                format!("{} by {} knows an older state", route.contact, route.channel),
+                None,
+            );
             alerts.extend(self.owe(problem, &route, AlertKind::Trigger, NO_STEP, None));
         }
         while let Some(step) = policy.steps.get(problem.ladder.next_step as usize) {
             let due = self.due_of(problem, &policy, step);
             if due > self.pen.now {
-                chain.open("step", format!("step {} is not due", problem.ladder.next_step + 1), Some(&step.at));
+                chain.open(
+                    "step",
+                    format!("step {} is not due", problem.ladder.next_step + 1),
+                    Some(&step.at),
+                );
                 problem.ladder.due_at = Some(due);
                 break;
             }
@@ -137,13 +144,13 @@ impl Desk {
             problem.ladder.due_at = None;
         }
         if !alerts.is_empty() && policy.remind.is_some() && problem.ladder.remind_at.is_none() {
-            problem.ladder.remind_at = policy.remind.map(|it| self.in_hours(&policy, self.pen.now, it));
+            problem.ladder.remind_at =
+                policy.remind.map(|it| self.in_hours(&policy, self.pen.now, it));
         }
         let verdict = match alerts.is_empty() {
-            true => VerdictOfDesk::Nobody {
-                reason: Arc::from("step"),
-                until: problem.ladder.due_at,
-            },
+            true => {
+                VerdictOfDesk::Nobody { reason: Arc::from("step"), until: problem.ladder.due_at }
+            }
             false => VerdictOfDesk::Told { alerts },
         };
         let (name, customer) = (problem.about.name(), Arc::clone(&problem.customer));
@@ -170,7 +177,11 @@ impl Desk {
         let severity = problem.severity;
         let reached =
             who::reach(&step.to, &step.via, severity, &self.rules, &overrides, self.pen.now);
-        chain.open("step", format!("step {count} of {}: {}", policy.name, reached.text), Some(&step.at));
+        chain.open(
+            "step",
+            format!("step {count} of {}: {}", policy.name, reached.text),
+            Some(&step.at),
+        );
         let mut alerts = Vec::new();
         for it in reached.routes {
             let (contact, channel) = (&it.route.contact, &it.route.channel);
@@ -327,7 +338,8 @@ impl Desk {
     pub(crate) fn content_of(&self, problem: &Problem, by: &str) -> Content {
         let customers = &self.rules.duty.customers;
         let at = customers.binary_search_by(|it| it.name.cmp(&problem.customer));
-        let title = at.map_or_else(|_| Arc::clone(&problem.customer), |at| Arc::clone(&customers[at].title));
+        let title = at
+            .map_or_else(|_| Arc::clone(&problem.customer), |at| Arc::clone(&customers[at].title));
         let name = problem.about.name();
         Content {
             about: Some(problem.about.clone()),
@@ -443,7 +455,8 @@ impl Desk {
             }
             (None, Some(policy)) => {
                 let contract = self.contract_of(&problem);
-                let call = self.cases.call_for(&problem, &policy, contract, &self.rules, &mut self.pen);
+                let call =
+                    self.cases.call_for(&problem, &policy, contract, &self.rules, &mut self.pen);
                 problem.call = call;
             }
             (None, None) => {}
@@ -476,9 +489,15 @@ impl Desk {
                     chain.open("resolve", format!("{contact} by {name} was told"), None);
                     alerts.extend(self.owe(problem, &route, AlertKind::Resolve, NO_STEP, None));
                 }
-                true => chain.open("resolve", format!("{name} wants no resolves"), Some(&channel.at)),
+                true => {
+                    chain.open("resolve", format!("{name} wants no resolves"), Some(&channel.at))
+                }
                 false if is_for_people(channel) && problem.told[&route].status.is_some() => {
-                    chain.open("resolve", format!("{contact} by {name} could not be told in time"), None);
+                    chain.open(
+                        "resolve",
+                        format!("{contact} by {name} could not be told in time"),
+                        None,
+                    );
                     alerts.extend(self.owe(problem, &route, AlertKind::Missed, NO_STEP, None));
                 }
                 false => chain.open("resolve", format!("{contact} by {name} was never told"), None),

@@ -358,7 +358,8 @@ impl Desk {
             }
         }
         // Hosts first: whoever they explain needs no problem of its own.
-        let is_host = |id: &CheckableId| self.directory.get(*id).is_some_and(|it| it.subject.of_host);
+        let is_host =
+            |id: &CheckableId| self.directory.get(*id).is_some_and(|it| it.subject.of_host);
         let (hosts, services): (Vec<_>, Vec<_>) = ids.into_iter().partition(|it| is_host(&it.0));
         for (id, _) in hosts.into_iter().chain(services) {
             self.judge(id);
@@ -375,7 +376,12 @@ impl Desk {
     /// Alerts that stand on `channel` now: what fires, and what was over within `recent`. For
     /// channels that forget what is not repeated.
     #[must_use]
-    pub fn standing_on(&self, channel: &str, now: Moment, recent: std::time::Duration) -> Vec<Alert> {
+    pub fn standing_on(
+        &self,
+        channel: &str,
+        now: Moment,
+        recent: std::time::Duration,
+    ) -> Vec<Alert> {
         self.refreshed(channel, now, recent)
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    Decision, DecisionId, Duty, Event, EventId, EventKind, GatePassed, Moment, ProblemId, Row, Times,
-    VerdictOfDesk,
+    Decision, DecisionId, Duty, Event, EventId, EventKind, GatePassed, Moment, ProblemId, Row,
+    Times, VerdictOfDesk,
 };
 
 /// Collects the rows of one input and gives out ids.

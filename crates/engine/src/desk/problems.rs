@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{
-    About, CheckableId, Ending, EventKind, Ladder, Moment, Policy, Problem, ProblemId, Row, Severity,
-    StateType, Status, Subject, ToShard,
+    About, CheckableId, Ending, EventKind, Ladder, Moment, Policy, Problem, ProblemId, Row,
+    Severity, StateType, Status, Subject, ToShard,
 };
 
 use super::{
@@ -50,6 +50,18 @@ pub(crate) fn policy_of<'a>(problem: &Problem, rules: &'a Rules) -> Option<&'a P
     policies.binary_search_by(|it| it.name.cmp(name)).ok().map(|at| &policies[at])
 }
 
+/// When `problem` becomes a proposal and a call by the policy that it follows from `now` on.
+pub(crate) fn set_case_times(problem: &mut Problem, rules: &Rules, now: Moment) {
+    let Some(policy) = policy_of(problem, rules) else { return };
+    let hours = policy.hours.and_then(|it| rules.times.hours.get(it as usize));
+    let after = |wait: Duration| match hours {
+        Some(hours) => hours.after(now, wait).unwrap_or_else(|| now.after(wait)),
+        None => now.after(wait),
+    };
+    let (propose, call) = (policy.propose.map(after), policy.call.map(after));
+    (problem.propose_at, problem.call_at) = (propose, call);
+}
+
 impl Desk {
     /// A belief has changed, and everybody's place is known.
     pub(crate) fn judge(&mut self, id: CheckableId) {
@@ -84,6 +96,12 @@ impl Desk {
         match self.explain(id, EXPLAIN_DEPTH_MAX) {
             Explained::By(problem) => self.add_symptom(problem, id),
             Explained::NotYetKnown => self.unsettle(id),
+            Explained::No if it.symptom_of.is_some() => {
+                // What explained it does not any more: it gets time to recover as well.
+                self.leave_symptoms(id);
+                self.unsettle(id);
+                self.effects.push(Effect::Order(model::ToShard::CheckNow { checkable: id }));
+            }
             Explained::No if bad && !self.unsettled.contains_key(&id) => self.open_about(id),
             Explained::No => {}
         }
@@ -93,10 +111,10 @@ impl Desk {
     /// after a while.
     fn unsettle(&mut self, id: CheckableId) {
         let until = self.pen.now.after(SETTLE);
-        if !self.unsettled.contains_key(&id) {
-            self.unsettled.insert(id, until);
+        self.unsettled.entry(id).or_insert_with(|| {
             self.timers.set(until, Timer::Unsettled(id));
-        }
+            until
+        });
     }
 
     pub(crate) fn settle(&mut self, id: CheckableId) {
@@ -153,12 +171,13 @@ impl Desk {
     /// Those below a host that has changed may have got, or lost, their explanation.
     fn judge_below(&mut self, id: CheckableId) {
         let Some(it) = self.directory.get(id) else { return };
-        if it.problem.is_none() && it.symptom_of.is_none() {
+        let explains = it.problem.is_some() || it.symptom_of.is_some();
+        if !explains && !it.status.is_fine() {
             return;
         }
         for below in it.below.clone() {
             let Some(it) = self.directory.get(below) else { continue };
-            if it.status.is_fine() {
+            if it.status.is_fine() || !explains && it.symptom_of.is_none() {
                 continue;
             }
             match it.problem {
@@ -199,6 +218,7 @@ impl Desk {
         let name = Arc::clone(&it.subject.name);
         if let Some(root) = before.and_then(|it| self.problems.get_mut(&it)) {
             root.symptoms.remove(&name);
+            self.touched.insert(root.id);
         }
         if let Some(root) = self.problems.get_mut(&problem) {
             root.symptoms.insert(name, now);
@@ -262,15 +282,7 @@ impl Desk {
         let now = self.pen.now;
         problem.ladder.began_at = now;
         problem.ladder.due_at = Some(now);
-        if let Some(policy) = policy_of(&problem, &self.rules) {
-            let hours = policy.hours.and_then(|it| self.rules.times.hours.get(it as usize));
-            let after = |wait: Duration| match hours {
-                Some(hours) => hours.after(now, wait).unwrap_or_else(|| now.after(wait)),
-                None => now.after(wait),
-            };
-            problem.propose_at = policy.propose.map(after);
-            problem.call_at = policy.call.map(after);
-        }
+        set_case_times(&mut problem, &self.rules, now);
         self.pen.event(Note {
             kind: EventKind::ProblemOpened,
             customer: &problem.customer,
@@ -312,9 +324,7 @@ impl Desk {
         let before = problem.severity;
         problem.severity = Severity::of(problem.status).unwrap_or(before);
         problem.changed_at = now;
-        if problem.severity > before
-            && problem.acknowledged.as_ref().is_some_and(|it| !it.sticky)
-        {
+        if problem.severity > before && problem.acknowledged.as_ref().is_some_and(|it| !it.sticky) {
             problem.acknowledged = None;
         }
         // The end of flapping alone is no news; what is believed then may be.
@@ -359,11 +369,8 @@ impl Desk {
             subject: id.0,
             text: format!("{ending:?}").to_lowercase(),
         });
-        let world = Sight {
-            directory: &self.directory,
-            problems: &self.problems,
-            rules: &self.rules,
-        };
+        let world =
+            Sight { directory: &self.directory, problems: &self.problems, rules: &self.rules };
         self.cases.problem_ended(&problem, &world, &mut self.pen);
         self.resolve(&mut problem);
         problem.version += 1;
@@ -409,12 +416,10 @@ impl Desk {
                 self.directory.sites[site as usize].problem = None;
                 self.end(problem, Ending::Recovered);
             }
-            Some(problem) => {
-                if self.directory.get(id).is_some_and(|it| it.problem.is_some()) {
-                    self.explain_by_site(id, problem);
-                }
+            Some(problem) if self.directory.get(id).is_some_and(|it| it.problem.is_some()) => {
+                self.explain_by_site(id, problem);
             }
-            None => {}
+            _ => {}
         }
     }
 
@@ -449,8 +454,7 @@ impl Desk {
         let policy = hosts.iter().find_map(|it| self.directory.get(*it)?.subject.policy);
         problem.policy =
             policy.and_then(|it| duty.policies.get(it as usize)).map(|it| Arc::clone(&it.name));
-        problem.last_good =
-            hosts.iter().filter_map(|it| self.directory.get(*it)?.last_good).min();
+        problem.last_good = hosts.iter().filter_map(|it| self.directory.get(*it)?.last_good).min();
         // Those that were held go into it at once; nothing is gained by waiting longer.
         let Some(id) = self.open(problem) else { return };
         self.directory.sites[site as usize].problem = Some(id);

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use model::{
     About, Alert, AlertKey, AlertKind, AlertState, CallId, CheckableId, Content, Delivery,
-    EventKind, Moment, Occurrence, Problem, ProblemId, Reply, Route, Row, Severity, Status, ToShard, Told,
-    WindowEffect, WindowReport,
+    EventKind, Moment, Occurrence, Problem, ProblemId, Reply, Route, Row, Severity, Status,
+    ToShard, Told, WindowEffect, WindowReport,
 };
 
 use super::{
@@ -14,8 +14,8 @@ use super::{
     guard::Turn,
     ladder::{NO_STEP, PARKED, knows_otherwise},
     outbox::{Settled, in_past_tense, says_bad, tales},
-    problems::{UPLINK, policy_of},
     pen::{Note, Rules},
+    problems::{UPLINK, policy_of, set_case_times},
     subjects::Directory,
     timers::Timer,
     who::{EVERYBODY, place_of_person},
@@ -104,9 +104,7 @@ impl Desk {
         self.turn_windows();
         let ids: Vec<_> = self.problems.keys().copied().collect();
         for id in ids {
-            if old.duty != self.rules.duty {
-                self.renew_policy(id);
-            }
+            self.renew_policy(id);
             self.attend(id);
         }
         self.heartbeat_at = duty.heartbeat.as_ref().map(|_| self.pen.now);
@@ -125,6 +123,9 @@ impl Desk {
         if policy != problem.policy {
             problem.policy = policy;
             problem.ladder.due_at = Some(self.pen.now);
+            if problem.proposal.is_none() && problem.call.is_none() {
+                set_case_times(problem, &self.rules, self.pen.now);
+            }
             self.touched.insert(id);
         }
     }
@@ -167,7 +168,12 @@ impl Desk {
                 (Some(it), true) => it.problem = Some(problem),
                 (Some(it), false) => it.symptom_of = Some(problem),
                 (None, true) => orphans.push(problem),
-                (None, false) => {}
+                (None, false) => {
+                    if let Some(root) = self.problems.get_mut(&problem) {
+                        root.symptoms.remove(&name);
+                        self.touched.insert(problem);
+                    }
+                }
             }
         }
         for id in orphans {
@@ -257,6 +263,15 @@ impl Desk {
         }
         if it.window.effect == WindowEffect::NoChecks {
             self.rest(it, true);
+        }
+        // What began within a window that was planned too late has not been told yet, perhaps.
+        let covered = |problem: &&Problem| {
+            let label = |name: &str| self.label_of(problem, name);
+            problem.opened_at >= it.span.from && it.window.covers(label)
+        };
+        let ids: Vec<_> = self.problems.values().filter(covered).map(|it| it.id).collect();
+        for id in ids {
+            self.hush(id);
         }
     }
 
@@ -357,7 +372,10 @@ impl Desk {
         let duty = Arc::clone(&self.rules.duty);
         let mail = duty.channels.iter().find(|it| it.personal.as_deref() == Some(MAIL));
         let customer = window.customer.as_ref().and_then(|name| {
-            duty.customers.binary_search_by(|it| it.name.cmp(name)).ok().map(|at| &duty.customers[at])
+            duty.customers
+                .binary_search_by(|it| it.name.cmp(name))
+                .ok()
+                .map(|at| &duty.customers[at])
         });
         let (Some(mail), Some(customer)) = (mail, customer) else { return };
         let span = effect_span(&window, &fresh_of(it)).unwrap_or(it.span);
@@ -641,14 +659,14 @@ impl Desk {
                 it.personal.as_ref().is_some_and(|it| addresses.contains_key(it))
             };
             let channel = duty.channels.iter().find(reaches);
-            let route = |it: &model::Channel| Route { channel: Arc::clone(&it.name), contact: name };
+            let route =
+                |it: &model::Channel| Route { channel: Arc::clone(&it.name), contact: name };
             return channel.map(route).into_iter().collect();
         }
         let Some(call) = self.cases.call(id) else { return Vec::new() };
         let problems = call.problems.iter().rev();
-        let found = problems
-            .filter_map(|it| self.problems.get(it).or_else(|| self.ended.get(it)))
-            .next();
+        let found =
+            problems.filter_map(|it| self.problems.get(it).or_else(|| self.ended.get(it))).next();
         found.map(|it| it.told.keys().cloned().collect()).unwrap_or_default()
     }
 

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{Moment, NoteId, Occurrence, OccurrenceKey, RuleAt, Scope, Span, Subject, WindowEffect};
+use model::{
+    Moment, NoteId, Occurrence, OccurrenceKey, RuleAt, Scope, Span, Subject, WindowEffect,
+};
 
 use super::{Desk, who};
 
@@ -75,7 +77,8 @@ impl Desk {
         oncall
             .map(|(place, oncall)| {
                 let (who, _) = who::on_call(place, &self.rules, &overrides, at);
-                let acting = overrides.iter().find(|it| it.oncall == oncall.name && it.span.holds(at));
+                let acting =
+                    overrides.iter().find(|it| it.oncall == oncall.name && it.span.holds(at));
                 let shifts = self.rules.times.shifts.get(place as usize);
                 let shift = shifts.and_then(|it| it.iter().find(|it| it.span.holds(at)));
                 DutySeen {

@@ -148,8 +148,10 @@ fn routes_by(
         if !person.addresses.contains_key(address) {
             continue;
         }
-        let here =
-            Reachable { route: route(&person.name), quiet_until: quiet(person, severity, rules, at) };
+        let here = Reachable {
+            route: route(&person.name),
+            quiet_until: quiet(person, severity, rules, at),
+        };
         if !routes.contains(&here) {
             routes.push(here);
         }

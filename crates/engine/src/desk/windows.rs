@@ -29,7 +29,8 @@ pub(crate) struct Defined {
 impl Defined {
     /// Does it cover whoever has these labels?
     pub(crate) fn covers<'a>(&self, label: impl Fn(&str) -> &'a str + Copy) -> bool {
-        self.customer.as_ref().is_none_or(|it| **it == *label("customer")) && self.scope.holds(label)
+        self.customer.as_ref().is_none_or(|it| **it == *label("customer"))
+            && self.scope.holds(label)
     }
 }
 
@@ -160,12 +161,13 @@ impl Windows {
             let from = window.spans.partition_point(|it| it.until <= within.from);
             let touching = window.spans[from..].iter().take_while(|it| it.from < within.until);
             for span in touching.take(limit) {
-                let key = OccurrenceKey { window: Arc::clone(&window.name), planned_from: span.from };
+                let key =
+                    OccurrenceKey { window: Arc::clone(&window.name), planned_from: span.from };
                 let known = self.occurrences.get(&key).cloned();
                 seen.push(window.seen(known.unwrap_or_else(|| fresh(window, *span))));
             }
         }
-        seen.sort_by(|a, b| a.occurrence.key.planned_from.cmp(&b.occurrence.key.planned_from));
+        seen.sort_by_key(|it| it.occurrence.key.planned_from);
         seen.truncate(limit);
         seen
     }
@@ -240,7 +242,9 @@ impl Windows {
         let first = OccurrenceKey { window: Arc::clone(&window.name), planned_from: Moment::ZERO };
         let known = self.occurrences.range(first..).take_while(|it| it.0.window == window.name);
         let mut near: BTreeMap<Moment, Occurrence> = known
-            .filter(|(_, it)| it.begun || window.spans.iter().any(|span| span.from == it.key.planned_from))
+            .filter(|(_, it)| {
+                it.begun || window.spans.iter().any(|span| span.from == it.key.planned_from)
+            })
             .map(|(key, it)| (key.planned_from, it.clone()))
             .collect();
         for span in around(window, now) {

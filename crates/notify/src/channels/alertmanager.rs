@@ -179,7 +179,28 @@ mod tests {
     #[test]
     fn what_fires_lives_five_minutes_and_what_is_over_has_ended() {
         let firing = posts(&testing::alert(AlertKind::Trigger));
-        expect![[r#""#]].assert_eq(&pretty(&firing[0]));
+        expect![[r#"
+            {
+              "annotations": {
+                "customer_title": "Acme <Ltd>",
+                "description": "<script>alert(1)</script> & *bold* _x_ <!channel>",
+                "problem": "campanile-0000000000000007-17",
+                "status": "CRITICAL",
+                "summary": "acme/web/http is CRITICAL"
+              },
+              "endsAt": "2026-09-01T10:11:40Z",
+              "generatorURL": "https://noc.example/",
+              "labels": {
+                "alertname": "ServiceProblem",
+                "customer": "acme",
+                "host": "web",
+                "service": "http",
+                "severity": "critical",
+                "team": "web"
+              },
+              "startsAt": "2026-09-01T10:00:00Z"
+            }"#]]
+        .assert_eq(&pretty(&firing[0]));
         let over = posts(&testing::alert(AlertKind::Resolve));
         assert_eq!(over[0]["endsAt"], "2026-09-01T10:05:00Z");
         assert_eq!(over[0]["labels"], firing[0]["labels"]);

@@ -176,7 +176,62 @@ mod tests {
 
     #[test]
     fn what_fires_has_the_zero_time_and_what_is_over_its_end() {
-        expect![[r#""#]].assert_eq(&pretty(&payload_of(&testing::alert(AlertKind::Trigger), 10)));
+        expect![[r#"
+            {
+              "alerts": [
+                {
+                  "annotations": {
+                    "customer_title": "Acme <Ltd>",
+                    "description": "<script>alert(1)</script> & *bold* _x_ <!channel>",
+                    "problem": "campanile-0000000000000007-17",
+                    "status": "CRITICAL",
+                    "summary": "acme/web/http is CRITICAL"
+                  },
+                  "endsAt": "0001-01-01T00:00:00Z",
+                  "fingerprint": "7852c402eae06a4e",
+                  "generatorURL": "https://noc.example/#problem-17",
+                  "labels": {
+                    "alertname": "ServiceProblem",
+                    "customer": "acme",
+                    "host": "web",
+                    "service": "http",
+                    "severity": "critical",
+                    "team": "web"
+                  },
+                  "startsAt": "2026-09-01T10:00:00Z",
+                  "status": "firing"
+                }
+              ],
+              "commonAnnotations": {
+                "customer_title": "Acme <Ltd>",
+                "description": "<script>alert(1)</script> & *bold* _x_ <!channel>",
+                "problem": "campanile-0000000000000007-17",
+                "status": "CRITICAL",
+                "summary": "acme/web/http is CRITICAL"
+              },
+              "commonLabels": {
+                "alertname": "ServiceProblem",
+                "customer": "acme",
+                "host": "web",
+                "service": "http",
+                "severity": "critical",
+                "team": "web"
+              },
+              "externalURL": "https://noc.example",
+              "groupKey": "{}:{alertname=\"ServiceProblem\", customer=\"acme\", host=\"web\", service=\"http\"}",
+              "groupLabels": {
+                "alertname": "ServiceProblem",
+                "customer": "acme",
+                "host": "web",
+                "service": "http"
+              },
+              "notification_reason": "first notification",
+              "receiver": "noc",
+              "routeLabels": {},
+              "status": "firing",
+              "truncatedAlerts": 0,
+              "version": "4"
+            }"#]].assert_eq(&pretty(&payload_of(&testing::alert(AlertKind::Trigger), 10)));
         let over = payload_of(&testing::alert(AlertKind::Resolve), 10);
         assert_eq!(over["status"], "resolved");
         assert_eq!(over["alerts"][0]["endsAt"], "2026-09-01T10:05:00Z");

@@ -2,7 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use model::{Alert, AlertKind, ChannelSpec, Delivery, Form, ParamFault, ParamSpec, Params, Severity};
+use model::{
+    Alert, AlertKind, ChannelSpec, Delivery, Form, ParamFault, ParamSpec, Params, Severity,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -59,10 +61,8 @@ impl Channel for PagerDuty {
         let mut faults = Vec::new();
         let to = terms::url_or(params, "url", URL, &mut faults);
         let key = terms::required(params, "routing_key", &mut faults);
-        let texts = Texts {
-            title: terms::template(params, "title", Sink::Plain, &mut faults),
-            text: None,
-        };
+        let texts =
+            Texts { title: terms::template(params, "title", Sink::Plain, &mut faults), text: None };
         let ca = terms::ca(params, &mut faults);
         let built = to.zip(key).map(|(to, key)| Self { to, routing_key: key.into(), ca, texts });
         terms::settled(built, faults)
@@ -141,10 +141,7 @@ impl PagerDuty {
         };
         let of_problem = matches!(
             kind,
-            AlertKind::Trigger
-                | AlertKind::Reminder
-                | AlertKind::Acknowledged
-                | AlertKind::Resolve
+            AlertKind::Trigger | AlertKind::Reminder | AlertKind::Acknowledged | AlertKind::Resolve
         );
         let key = if of_problem { letter.problem_key() } else { letter.alert.key.to_string() };
         let mut event = json!({
@@ -174,7 +171,9 @@ impl PagerDuty {
             _ => (&*name, ""),
         };
         let severity = match letter.alert.kind {
-            AlertKind::Missed | AlertKind::Window | AlertKind::Heartbeat | AlertKind::Test => "info",
+            AlertKind::Missed | AlertKind::Window | AlertKind::Heartbeat | AlertKind::Test => {
+                "info"
+            }
             _ => severity(content.severity),
         };
         let members = content.members.iter().take(NAMED_MEMBERS_MAX);
@@ -227,7 +226,43 @@ mod tests {
     #[test]
     fn a_problem_is_one_incident_from_trigger_to_resolve() {
         let trigger = events(&testing::alert(AlertKind::Trigger));
-        expect![[r#""#]].assert_eq(&pretty(&trigger[0]));
+        expect![[r#"
+            {
+              "client": "Campanile",
+              "client_url": "https://noc.example/#problem-17",
+              "dedup_key": "campanile-0000000000000007-17",
+              "event_action": "trigger",
+              "links": [
+                {
+                  "href": "https://noc.example/#problem-17",
+                  "text": "Open"
+                }
+              ],
+              "payload": {
+                "class": "CRITICAL",
+                "component": "http",
+                "custom_details": {
+                  "customer": "Acme <Ltd>",
+                  "flapping": false,
+                  "labels": {
+                    "team": "web"
+                  },
+                  "members": [],
+                  "members_count": 0,
+                  "name": "acme/web/http",
+                  "symptoms": [],
+                  "symptoms_count": 0,
+                  "text": "<script>alert(1)</script> & *bold* _x_ <!channel>"
+                },
+                "group": "acme",
+                "severity": "error",
+                "source": "web",
+                "summary": "acme/web/http is CRITICAL",
+                "timestamp": "2026-09-01T10:00:00Z"
+              },
+              "routing_key": "0123456789abcdef0123456789abcdef"
+            }"#]]
+        .assert_eq(&pretty(&trigger[0]));
         for (kind, action) in [
             (AlertKind::Reminder, "trigger"),
             (AlertKind::Acknowledged, "acknowledge"),

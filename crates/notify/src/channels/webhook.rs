@@ -3,7 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use hyper::{HeaderMap, header::HeaderValue};
-use model::{Alert, AlertKind, ChannelSpec, Content, Delivery, Form, Member, ParamFault, ParamSpec, Params};
+use model::{
+    Alert, AlertKind, ChannelSpec, Content, Delivery, Form, Member, ParamFault, ParamSpec, Params,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -192,7 +194,46 @@ mod tests {
         let world = testing::world();
         let alert = testing::alert(AlertKind::Trigger);
         let letter = Letter { world: &world, alert: &alert, contact: &Contact::everybody() };
-        expect![[r#""#]].assert_eq(&pretty(&body(&letter)));
+        expect![[r#"
+            {
+              "data": {
+                "by": "",
+                "channel": "noc",
+                "contact": {
+                  "address": "",
+                  "name": "*",
+                  "title": ""
+                },
+                "customer": "acme",
+                "customer_title": "Acme <Ltd>",
+                "ended_at": null,
+                "flapping": false,
+                "key": "91a41fbb-c638-8699-9916-487cc30fdbd8",
+                "kind": "trigger",
+                "labels": {
+                  "team": "web"
+                },
+                "link": "https://noc.example/#problem-17",
+                "members": [],
+                "members_count": 0,
+                "name": "acme/web/http",
+                "ordinal": 0,
+                "problem": 17,
+                "problem_key": "campanile-0000000000000007-17",
+                "severity": "critical",
+                "since": "2026-09-01T10:00:00Z",
+                "status": "CRITICAL",
+                "step": 0,
+                "symptoms": [],
+                "symptoms_count": 0,
+                "text": "<script>alert(1)</script> & *bold* _x_ <!channel>",
+                "title": "acme/web/http is CRITICAL",
+                "version": 1
+              },
+              "timestamp": "2026-09-01T10:01:30Z",
+              "type": "alert.triggered"
+            }"#]]
+        .assert_eq(&pretty(&body(&letter)));
     }
 
     #[test]
@@ -203,6 +244,18 @@ mod tests {
         let body = body(&letter);
         assert_eq!(body["data"]["members"].as_array().unwrap().len(), 3);
         assert_eq!(body["data"]["members_count"], 3);
-        expect![[r#""#]].assert_eq(&pretty(&body["data"]["members"][1]));
+        expect![[r#"
+            {
+              "key": "00000000-0000-0000-0000-000000000002",
+              "kind": "trigger",
+              "name": "acme/h00002",
+              "problem": 102,
+              "problem_key": "campanile-0000000000000007-102",
+              "severity": "down",
+              "since": "2026-09-01T10:00:00Z",
+              "status": "DOWN",
+              "text": "no answer"
+            }"#]]
+        .assert_eq(&pretty(&body["data"]["members"][1]));
     }
 }

@@ -59,6 +59,12 @@ impl Line {
         self.send();
     }
 
+    /// An order that nothing waits for.
+    pub(crate) fn order(&mut self, order: Order) {
+        self.waiting.push_back(order);
+        self.send();
+    }
+
     fn number(&mut self, effects: Vec<Effect>) -> u64 {
         let number = self.next;
         self.next += 1;

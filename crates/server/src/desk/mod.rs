@@ -12,14 +12,14 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, never, select_biased};
+use crossbeam_channel::{Receiver, Sender, never, select_biased};
 use engine::{
     Reach,
     desk::{Desk, Effect, Figures, Input, Outcome, Standing},
 };
 use model::{
-    Alert, AlertKey, CheckableId, Delivery, Duty, FromShard, Moment, Position, Reply, Request,
-    Row, StateType, Status, Subject, Times,
+    Alert, AlertKey, CheckableId, Delivery, Duty, FromShard, Moment, Position, Reply, Request, Row,
+    StateType, Status, Subject, Times,
 };
 use store::{Order, Receipt};
 use tokio::sync::oneshot;
@@ -36,6 +36,11 @@ const INBOX_MAX: usize = 16_384;
 const ROWS_MAX: usize = 4_096;
 /// The desk looks at the clock at least this often.
 const PATIENCE_MAX: Duration = Duration::from_millis(500);
+/// How often the store is asked to drop what is too old, and how much of each table at once.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+const PRUNE_ROWS: u32 = 2_000;
+/// How long history is kept: results, changes, events, decisions, ended problems and their alerts.
+const KEPT_FOR: Duration = Duration::from_secs(400 * 86_400);
 /// How long the store may take for what the desk has for it when the engine ends.
 const HAND_OVER_WITHIN: Duration = Duration::from_millis(250);
 
@@ -66,8 +71,6 @@ pub(crate) enum ToDesk {
     Redeliver { request: Box<Request>, alert: Option<Box<Alert>>, reply: oneshot::Sender<Reply> },
     /// A try to deliver has ended.
     Delivered(AlertKey, Delivery),
-    /// Does the timetable go on?
-    Progress(bool),
     /// Somebody wants to look, without changing anything.
     Look(Look),
     /// Nothing comes after this.
@@ -113,6 +116,8 @@ pub(crate) struct Ways {
     pub(crate) deliver: Box<dyn Fn(Alert) + Send>,
     /// Called after each commit of something that the desk wanted kept.
     pub(crate) committed: Box<dyn Fn() + Send>,
+    /// Does the timetable get on?
+    pub(crate) gets_on: Box<dyn Fn(Moment) -> bool + Send>,
     /// For metrics.
     pub(crate) figures: Arc<arc_swap::ArcSwap<Figures>>,
 }
@@ -143,6 +148,7 @@ pub(crate) fn start(clock: Clock, past: Past, ways: Ways) -> std::io::Result<Joi
         let post = Post::new(ways.doors.clone());
         Thread {
             clock,
+            kept: ways.kept.clone(),
             ways,
             desk,
             reach: Reach::new(true),
@@ -153,6 +159,8 @@ pub(crate) fn start(clock: Clock, past: Past, ways: Ways) -> std::io::Result<Joi
             tickets: BTreeMap::new(),
             next_ticket: 0,
             figures_at: Moment::ZERO,
+            gets_on: true,
+            prune_at: clock.now().after(PRUNE_EVERY),
         }
         .run();
     };
@@ -161,6 +169,8 @@ pub(crate) fn start(clock: Clock, past: Past, ways: Ways) -> std::io::Result<Joi
 
 struct Thread {
     clock: Clock,
+    /// Numbers of what the store has kept, until it has ended.
+    kept: Receiver<Receipt>,
     ways: Ways,
     desk: Desk,
     reach: Reach,
@@ -172,11 +182,14 @@ struct Thread {
     tickets: BTreeMap<u64, oneshot::Sender<Reply>>,
     next_ticket: u64,
     figures_at: Moment,
+    gets_on: bool,
+    prune_at: Moment,
 }
 
 /// What woke the thread.
 enum Event {
     Kept(Receipt),
+    StoreEnded,
     Told(ToDesk),
     Rows(Order),
     Time,
@@ -188,6 +201,8 @@ impl Thread {
         loop {
             match self.next_event() {
                 Event::Kept(receipt) => self.kept(receipt),
+                // Whoever looks after all parts sees to it; nothing is kept any more meanwhile.
+                Event::StoreEnded => self.kept = never(),
                 Event::Told(ToDesk::Stop) => return self.finish(),
                 Event::Told(message) => self.take_in(message),
                 Event::Rows(order) => self.pass(order),
@@ -202,6 +217,7 @@ impl Thread {
             self.line.send();
             self.post.send();
             self.report(now);
+            self.prune(now);
         }
     }
 
@@ -216,7 +232,7 @@ impl Thread {
         let closed = never();
         let rows = if self.line.is_full() { &closed } else { &self.ways.rows };
         select_biased! {
-            recv(self.ways.kept) -> it => it.map_or(Event::Over, Event::Kept),
+            recv(self.kept) -> it => it.map_or(Event::StoreEnded, Event::Kept),
             recv(self.ways.inbox) -> it => it.map_or(Event::Over, Event::Told),
             recv(rows) -> it => it.map_or(Event::Time, Event::Rows),
             default(wake.min(busy).min(PATIENCE_MAX)) => Event::Time,
@@ -263,15 +279,14 @@ impl Thread {
                 self.line.keep(outcome);
             }
             ToDesk::Ask { request, reply } => {
-                let ticket = self.ticket(reply);
+                let ticket = self.admit(reply);
                 self.decide(Input::Asked { ticket, request: *request });
             }
             ToDesk::Redeliver { request, alert, reply } => {
-                let ticket = self.ticket(reply);
+                let ticket = self.admit(reply);
                 self.decide(Input::Redeliver { ticket, request: *request, alert });
             }
             ToDesk::Delivered(key, delivery) => self.decide(Input::Delivered { key, delivery }),
-            ToDesk::Progress(it) => self.decide(Input::Progress(it)),
             ToDesk::Look(look) => (look.0)(&self.desk),
             ToDesk::Stop => {}
         }
@@ -286,7 +301,7 @@ impl Thread {
         }
     }
 
-    fn ticket(&mut self, reply: oneshot::Sender<Reply>) -> u64 {
+    fn admit(&mut self, reply: oneshot::Sender<Reply>) -> u64 {
         self.next_ticket += 1;
         self.tickets.insert(self.next_ticket, reply);
         self.next_ticket
@@ -325,7 +340,7 @@ impl Thread {
     /// The store has kept some of what the desk wanted kept.
     fn kept(&mut self, receipt: Receipt) {
         self.settle(receipt);
-        while let Ok(later) = self.ways.kept.try_recv() {
+        while let Ok(later) = self.kept.try_recv() {
             self.settle(later);
         }
         (self.ways.committed)();
@@ -361,9 +376,23 @@ impl Thread {
         }
     }
 
+    /// Has the store drop what is too old, a little at a time and only while it has nothing else.
+    fn prune(&mut self, now: Moment) {
+        if now >= self.prune_at && self.line.is_empty() {
+            self.prune_at = now.after(PRUNE_EVERY);
+            let before = now.before(KEPT_FOR);
+            self.line.order(Order::Prune { before, rows_max: PRUNE_ROWS });
+        }
+    }
+
     fn report(&mut self, now: Moment) {
         if now.since(self.figures_at) > PATIENCE_MAX {
             self.figures_at = now;
+            let gets_on = (self.ways.gets_on)(now);
+            if gets_on != self.gets_on {
+                self.gets_on = gets_on;
+                self.decide(Input::Progress(gets_on));
+            }
             self.ways.figures.store(Arc::new(self.desk.figures()));
         }
     }
@@ -371,22 +400,22 @@ impl Thread {
     /// What is left goes to the store, if that takes it.
     fn finish(mut self) {
         let deadline = std::time::Instant::now() + HAND_OVER_WITHIN;
-        loop {
-            match self.ways.rows.try_recv() {
-                Ok(order) => self.pass(order),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(order) = self.ways.rows.try_recv() {
+            self.pass(order);
         }
         while !self.line.is_empty() && std::time::Instant::now() < deadline {
             self.line.send();
             let left = deadline.saturating_duration_since(std::time::Instant::now());
-            match self.ways.kept.recv_timeout(left.min(post::TRY_AGAIN_AFTER)) {
+            match self.kept.recv_timeout(left.min(post::TRY_AGAIN_AFTER)) {
                 Ok(receipt) => self.settle(receipt),
                 Err(_) => continue,
             }
         }
         if self.line.waiting() > 0 {
-            tracing::error!(orders = self.line.waiting(), "the store did not take what the desk had");
+            tracing::error!(
+                orders = self.line.waiting(),
+                "the store did not take what the desk had"
+            );
         }
     }
 }

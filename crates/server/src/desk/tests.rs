@@ -1,3 +1,5 @@
+//! What the thread promises: order, and nothing before it is kept.
+
 use store::Batch;
 use tokio::sync::mpsc;
 
@@ -35,6 +37,7 @@ fn ends(doors: Vec<Door>) -> Ends {
         doors,
         deliver: Box::new(move |alert| send.send(alert).unwrap()),
         committed: Box::new(|| {}),
+        gets_on: Box::new(|_| true),
         figures: Arc::default(),
     };
     let past = Past { installation: 1, next_id: 1, rows: Vec::new() };

@@ -37,6 +37,25 @@ pub(crate) struct Climate {
 }
 
 impl Climate {
+    /// Nothing happens by itself.
+    pub(crate) fn calm() -> Self {
+        Self {
+            trouble: 1_000 * DAY,
+            site: None,
+            wave: None,
+            cut: None,
+            operator: None,
+            crash: None,
+            dead_max: SECOND,
+            dies_between_ppm: 0,
+            reload: None,
+            jump: None,
+            commit_max: Duration::from_millis(100),
+            mail_max: Duration::from_millis(10),
+            scars: false,
+        }
+    }
+
     pub(crate) fn draw(dice: &mut Dice) -> Self {
         Self {
             trouble: dice.span(5 * MINUTE, 4 * HOUR),

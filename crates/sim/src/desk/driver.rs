@@ -28,8 +28,8 @@ pub(crate) enum Cause {
     Arranged,
     /// What was believed at the start.
     Believed,
-    /// The belief at this place changed.
-    Changed(usize),
+    /// A belief changed.
+    Changed,
     Asked(u64, Request),
     Delivered(AlertKey, Delivery),
     Wake,
@@ -154,11 +154,9 @@ impl Driver {
                 }
             }
             DeskBug::ResolveLost => drop_alerts(&mut batch, |it| it.kind == AlertKind::Resolve),
-            DeskBug::FallbackLost => drop_alerts(&mut batch, |it| is_fallback(it)),
-            DeskBug::WindowEndUntold => {
-                if has_event(&batch, EventKind::WindowEnded) {
-                    drop_alerts(&mut batch, |it| it.kind == AlertKind::Trigger);
-                }
+            DeskBug::FallbackLost => drop_alerts(&mut batch, is_fallback),
+            DeskBug::WindowEndUntold if has_event(&batch, EventKind::WindowEnded) => {
+                drop_alerts(&mut batch, |it| it.kind == AlertKind::Trigger);
             }
             DeskBug::ResolveUntold => resolve_for_nobody(&mut batch),
             DeskBug::AckIgnored => send_withdrawn(&mut batch),

@@ -61,6 +61,8 @@ pub(crate) struct Size {
     pub(crate) sites: u64,
     pub(crate) hosts: u64,
     pub(crate) services: u64,
+    /// Exactly so many hosts, or one to so many?
+    pub(crate) exact: bool,
 }
 
 impl Estate {
@@ -438,7 +440,7 @@ fn draw_site(
     let policies = duty.policies.len() as u64 - 1;
     let usual = 1 + dice.below(policies) as u32;
     let routed = dice.chance(MILLION / 3);
-    let hosts = 1 + dice.below(size.hosts.max(1));
+    let hosts = if size.exact { size.hosts } else { 1 + dice.below(size.hosts.max(1)) };
     for _ in 0..hosts {
         let place = items.len();
         let name = Arc::from(format!("c{customer}/h{place}"));

@@ -31,6 +31,7 @@ mod driver;
 mod estate;
 mod judge;
 mod looks;
+mod outage;
 mod people;
 mod planted;
 mod post;
@@ -38,5 +39,6 @@ mod shelf;
 mod world;
 
 pub use judge::Seen;
+pub use outage::{OUTAGE_HOSTS_MAX, outage};
 pub use planted::DeskBug;
 pub use world::{DeskOutcome, run, watch};

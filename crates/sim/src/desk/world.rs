@@ -101,13 +101,30 @@ fn live(seed: u64, bug: Option<DeskBug>, watched: bool) -> DeskOutcome {
 
 /// Something that happens.
 #[derive(Clone, Debug)]
-enum What {
+pub(super) enum What {
     Look(usize),
-    Mail { boot: u64, incarnation: u64, place: usize, transition: Transition, held: Held },
-    Commit { boot: u64 },
-    Arrive { key: AlertKey },
-    Outcome { boot: u64, key: AlertKey, delivery: Delivery },
-    Ask { boot: u64, request: Request },
+    Mail {
+        boot: u64,
+        incarnation: u64,
+        place: usize,
+        transition: Transition,
+        held: Held,
+    },
+    Commit {
+        boot: u64,
+    },
+    Arrive {
+        key: AlertKey,
+    },
+    Outcome {
+        boot: u64,
+        key: AlertKey,
+        delivery: Delivery,
+    },
+    Ask {
+        boot: u64,
+        request: Request,
+    },
     Trouble,
     Worse(usize),
     Mend(Vec<usize>),
@@ -125,6 +142,12 @@ enum What {
     Jump,
     Tick,
     Heal,
+    /// All hosts of the first site fail for so long.
+    Outage(Duration),
+    /// Our own way out is cut until somebody mends it.
+    Blackout,
+    /// The judge looks at what is known of that.
+    Inspect,
 }
 
 struct Entry {
@@ -153,16 +176,16 @@ impl Ord for Entry {
     }
 }
 
-struct World {
-    dice: Dice,
-    climate: Climate,
-    now: Moment,
+pub(super) struct World {
+    pub(super) dice: Dice,
+    pub(super) climate: Climate,
+    pub(super) now: Moment,
     heal_at: Moment,
     end: Moment,
     heap: BinaryHeap<Reverse<Entry>>,
     order: u64,
-    estate: Estate,
-    looks: Looks,
+    pub(super) estate: Estate,
+    pub(super) looks: Looks,
     incarnations: Vec<u64>,
     shelf: Shelf,
     post: Post,
@@ -175,12 +198,13 @@ struct World {
     awake_since: Moment,
     wakes: (Moment, u32),
     tickets: u64,
-    judge: Judge,
-    trace: Trace,
-    events: u64,
+    pub(super) judge: Judge,
+    pub(super) trace: Trace,
+    pub(super) events: u64,
+    pub(super) events_max: u64,
     bug: Option<DeskBug>,
     watched: bool,
-    log: Vec<String>,
+    pub(super) log: Vec<String>,
 }
 
 impl World {
@@ -192,11 +216,23 @@ impl World {
             sites: dice.below(3),
             hosts: dice.spread(1, 12),
             services: dice.below(4),
+            exact: false,
         };
+        let heal = (4 * HOUR, 4 * DAY);
+        Self::of(dice, (start, heal), size, bug, watched)
+    }
+
+    pub(super) fn of(
+        mut dice: Dice,
+        (start, heal): (Moment, (Duration, Duration)),
+        size: Size,
+        bug: Option<DeskBug>,
+        watched: bool,
+    ) -> Self {
         let estate = Estate::draw(&mut dice.fork(1), size, start);
         let looks = Looks::draw(&mut dice.fork(2), &estate);
         let climate = Climate::draw(&mut dice.fork(3));
-        let heal_at = start.after(dice.span(4 * HOUR, 4 * DAY));
+        let heal_at = start.after(dice.span(heal.0, heal.1));
         let judge = Judge::default();
         Self {
             dice: dice.fork(4),
@@ -223,13 +259,14 @@ impl World {
             judge,
             trace: Trace::default(),
             events: 0,
+            events_max: EVENTS_MAX,
             bug,
             watched,
             log: Vec::new(),
         }
     }
 
-    fn push(&mut self, after: Duration, what: What) {
+    pub(super) fn push(&mut self, after: Duration, what: What) {
         self.push_at(self.now.after(after), what);
     }
 
@@ -251,9 +288,9 @@ impl World {
         }
     }
 
-    fn live(&mut self) {
+    pub(super) fn live(&mut self) {
         self.begin();
-        while self.judge.fault.is_none() && self.events < EVENTS_MAX {
+        while self.judge.fault.is_none() && self.events < self.events_max {
             let next = self.heap.peek().map(|it| it.0.at);
             let wake = self.driver.as_ref().and_then(Driver::next_wake);
             let wake = wake.map(|it| it.max(self.now).max(self.asleep_until));
@@ -275,11 +312,13 @@ impl World {
             }
             self.happen(what);
         }
-        if self.judge.fault.is_none() && self.events < EVENTS_MAX {
+        if self.judge.fault.is_none() && self.events < self.events_max {
             self.now = self.end;
             let driver = self.driver.as_ref();
             let empty = driver.is_some_and(|it| it.desk.is_outbox_empty());
-            self.judge.finish(&view!(self), empty);
+            // A sign of life may be on its way at any time.
+            let lives = self.estate.duty.heartbeat.is_some();
+            self.judge.finish(&view!(self), empty || lives);
         }
     }
 
@@ -335,6 +374,11 @@ impl World {
                     self.judge.scan(&view!(self));
                 }
             }
+            What::Outage(lasts) => self.outage(MILLION, lasts, |it| it.site == Some(0)),
+            What::Inspect => {
+                let ours = self.looks.cut;
+                self.judge.inspect(&view!(self), ours);
+            }
             What::Heal => self.heal(),
             What::Mood(channel) => {
                 if !self.is_healed() {
@@ -354,13 +398,7 @@ impl World {
                 self.again(Some(self.climate.trouble), What::Trouble);
                 self.trouble();
             }
-            What::Worse(place) => {
-                if !self.looks.all[place].truth.is_fine() && !self.estate.items[place].of_host {
-                    let statuses = [Status::Warning, Status::Critical, Status::Unknown];
-                    let status = self.dice.pick(&statuses);
-                    self.truth(place, status);
-                }
-            }
+            What::Worse(place) => self.worsen(place),
             What::Mend(places) => places.into_iter().for_each(|it| self.mend(it)),
             // A shard that is not there sees nothing of it.
             What::Unflap(place) if self.driver.is_none() => self.push(MINUTE, What::Unflap(place)),
@@ -370,25 +408,26 @@ impl World {
             }
             What::SiteOut => {
                 self.again(self.climate.site, What::SiteOut);
+                let lasts = self.dice.span(20 * SECOND, 10 * HOUR);
                 let sites = self.estate.duty.sites.len();
                 if sites > 0 {
                     let site = self.dice.index(sites) as u32;
                     let share = self.dice.pick(&[MILLION, MILLION, MILLION * 7 / 10, MILLION / 2]);
-                    self.outage(share, |it| it.site == Some(site));
+                    self.outage(share, lasts, |it| it.site == Some(site));
                 }
             }
             What::Wave => {
                 self.again(self.climate.wave, What::Wave);
-                self.outage(MILLION / 2, |_| true);
+                let lasts = self.dice.span(20 * SECOND, 10 * HOUR);
+                self.outage(MILLION / 2, lasts, |_| true);
             }
             What::Cut => {
                 self.again(self.climate.cut, What::Cut);
-                note!(self, "our uplink is cut");
-                self.looks.cut = true;
                 let lasts = self.dice.span(SECOND, 3 * HOUR);
                 self.push(lasts, What::Reconnect);
-                self.look_at_all();
+                self.blackout();
             }
+            What::Blackout => self.blackout(),
             What::Reconnect => {
                 note!(self, "our uplink is back");
                 self.looks.cut = false;
@@ -396,6 +435,19 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    fn worsen(&mut self, place: usize) {
+        if !self.looks.all[place].truth.is_fine() && !self.estate.items[place].of_host {
+            let status = self.dice.pick(&[Status::Warning, Status::Critical, Status::Unknown]);
+            self.truth(place, status);
+        }
+    }
+
+    fn blackout(&mut self) {
+        note!(self, "our uplink is cut");
+        self.looks.cut = true;
+        self.look_at_all();
     }
 
     fn trouble(&mut self) {
@@ -421,7 +473,12 @@ impl World {
         self.push(lasts, What::Mend(vec![place]));
     }
 
-    fn outage(&mut self, share_ppm: u64, whom: impl Fn(&super::estate::Item) -> bool) {
+    fn outage(
+        &mut self,
+        share_ppm: u64,
+        lasts: Duration,
+        whom: impl Fn(&super::estate::Item) -> bool,
+    ) {
         let hit = |it: &super::estate::Item| it.of_host && !it.canary && it.present && whom(it);
         let items = self.estate.items.iter().enumerate();
         let places: Vec<usize> = items.filter(|it| hit(it.1)).map(|it| it.0).collect();
@@ -433,7 +490,6 @@ impl World {
             }
         }
         note!(self, "an outage of {} hosts", hurt.len());
-        let lasts = self.dice.span(20 * SECOND, 10 * HOUR);
         self.push(lasts, What::Mend(hurt));
     }
 
@@ -503,7 +559,7 @@ impl World {
             self.looks.all[place].kept = held;
             return;
         }
-        self.take(Cause::Changed(place), Input::Changed(transition), Some((place, held)));
+        self.take(Cause::Changed, Input::Changed(transition), Some((place, held)));
     }
 
     fn wake(&mut self) {
@@ -734,6 +790,7 @@ impl World {
             }
         }
         note!(self, "reload");
+        self.judge.rules_changed(self.now);
         let Some(driver) = &mut self.driver else { return };
         let batch = driver.arrange(self.now, &self.estate);
         self.enqueue(batch);
@@ -749,7 +806,8 @@ impl World {
     /// The machine is suspended for a while.
     fn jump(&mut self) {
         self.again(self.climate.jump, What::Jump);
-        self.asleep_until = self.now.after(self.dice.span(SECOND, 3 * HOUR));
+        let until = self.now.after(self.dice.span(SECOND, 3 * HOUR));
+        self.asleep_until = self.asleep_until.max(until);
         self.awake_since = self.asleep_until;
         note!(self, "suspended");
     }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, params_from_iter, types::Value};
 use crate::{desk::body::json, row::ordered};
 
 /// Most rows of one answer.
-pub const PAGE_ROWS_MAX: usize = 1_000;
+pub const PAGE_ROWS_MAX: usize = 10_000;
 
 /// Longest text that is searched for, in bytes; what follows does not count.
 pub const SEARCH_BYTES_MAX: usize = 200;

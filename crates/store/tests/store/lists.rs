@@ -12,7 +12,7 @@ use store::{
 
 use crate::{
     objects::*,
-    sample::{Running, batch, name, transition},
+    sample::{Running, batch, belief, name, transition},
 };
 
 const ALL: usize = 100;
@@ -316,6 +316,9 @@ fn the_history_of_one_name_is_read_backwards() {
     }
     running.flush();
     let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.belief(&name(0)).unwrap(), Some(belief(10)));
+    assert_eq!(reader.belief(&name(1)).unwrap(), Some(belief(9)));
+    assert_eq!(reader.belief("acme/nobody").unwrap(), None);
     let at = |step| transition(0, step).at;
     let history = |name: &str, from, until, limit| -> Vec<u64> {
         let found = reader.history(name, Span { from, until }, limit).unwrap();

@@ -341,8 +341,8 @@ shape! {
 shape! {
     /// Ends a window that runs, or cancels one that is to come.
     in EndForm {
-        /// Why; may be left out.
-        text: Option<Text>,
+        /// Why.
+        text: Text,
     }
 }
 

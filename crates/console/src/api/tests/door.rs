@@ -14,6 +14,7 @@ use crate::{Build, Shared, api::token, serve};
 
 struct Running {
     world: World,
+    shared: Arc<Shared>,
     addr: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -30,13 +31,14 @@ impl Running {
         let addr = listener.local_addr().unwrap();
         let (reload, _) = mpsc::channel(1);
         let (stop, stopped) = oneshot::channel::<()>();
+        let served = Arc::clone(&shared);
         let thread = thread::spawn(move || {
             let mut builder = tokio::runtime::Builder::new_current_thread();
             let runtime = builder.enable_all().build().unwrap();
             let until = async { drop(stopped.await) };
-            runtime.block_on(serve(listener, shared, reload, until)).unwrap();
+            runtime.block_on(serve(listener, served, reload, until)).unwrap();
         });
-        Self { world, addr, stop: Some(stop), thread: Some(thread) }
+        Self { world, shared, addr, stop: Some(stop), thread: Some(thread) }
     }
 
     fn send(&self, head: &str, body: &[u8]) -> BufReader<TcpStream> {
@@ -79,9 +81,23 @@ fn the_pages_go_on_beside_it_and_count_it() {
     assert!(rest(engine.send(&format!("GET /api/v1/problems/999 {close}"), b"")).contains(" 404 "));
     assert!(rest(engine.send(&format!("GET /-/healthy {close}"), b"")).ends_with("healthy\n"));
     assert!(rest(engine.send(&format!("GET /nothing {close}"), b"")).contains("no such page"));
+    engine.shared.add_source(|readings| {
+        let help = "Open problems";
+        readings.gauge("campanile_problems", help, &[("severity", "critical")], 2.0);
+        readings.counter("campanile_sla_breaches", "Promises that were missed", &[], 0.0);
+        let labels = [("channel", "sms"), ("reason", "timeout")];
+        readings.counter("campanile_notifications_failed", "Sends that failed", &labels, 3.0);
+    });
     let metrics = rest(engine.send(&format!("GET /metrics {close}"), b""));
+    for line in [
+        "campanile_problems{severity=\"critical\"} 2",
+        "campanile_sla_breaches_total 0",
+        "campanile_notifications_failed_total{channel=\"sms\",reason=\"timeout\"} 3",
+    ] {
+        assert!(metrics.contains(line), "{line}");
+    }
     assert!(metrics.contains("campanile_api_faults_total{code=\"unknown\"} 1"), "{metrics}");
-    assert!(metrics.contains("page=\"/api/v1\""), "{metrics}");
+    assert!(metrics.contains("path=\"/api/v1\""), "{metrics}");
 }
 
 #[test]

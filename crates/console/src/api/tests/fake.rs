@@ -441,13 +441,13 @@ impl Kept {
             }
             Command::Unsilence { silence } => gone(&mut self.silences, silence),
             Command::PlanWindow(window) => {
-                let key = OccurrenceKey { window: window.name, planned_from: window.span.from };
+                let (id, planned_from) = (self.new_id(), window.span.from);
+                let key = OccurrenceKey { window: format!("planned/{id}").into(), planned_from };
                 let customer = window.customer.unwrap_or_default();
                 let mut view = super::objects::window(&customer);
                 (view.occurrence.key, view.occurrence.span) = (key.clone(), window.span);
-                let id = crate::api::forms::duty::key_text(&key);
                 self.windows.insert(key, view);
-                Ok((id, 1))
+                Ok((id.to_string(), 1))
             }
             Command::ExtendWindow { occurrence, until, .. } => {
                 self.window(by, seen, &occurrence, |it| it.occurrence.span.until = until)

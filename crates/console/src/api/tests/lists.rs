@@ -76,3 +76,17 @@ async fn states_are_words() {
     assert_eq!(ids(&world.get("/api/v1/proposals?state=decided").await.json()), [21]);
     assert_eq!(ids(&world.get("/api/v1/proposals").await.json()), [23, 22]);
 }
+
+#[tokio::test]
+async fn a_planned_window_is_found_under_the_key_that_was_answered() {
+    let world = ready();
+    let scope = json!([[{ "label": "host", "op": "is", "value": "web" }]]);
+    let plan = json!({ "name": "patch", "scope": scope, "until": "2027-01-15T10:00:00Z" });
+    let made = world.post("/api/v1/windows", &plan).await;
+    let (place, key) = (made.headers["location"].to_str().unwrap(), made.json()["id"].clone());
+    let longer = json!({ "until": "2027-01-15T11:00:00Z", "text": "longer" });
+    let moved = world.post(&format!("{place}/extend"), &longer).await;
+    assert_eq!((moved.status.as_u16(), &moved.json()["id"]), (200, &key));
+    let shown = world.get(place).await.json();
+    assert_eq!((&shown["key"], &shown["until"]), (&key, &json!("2027-01-15T11:00:00Z")));
+}

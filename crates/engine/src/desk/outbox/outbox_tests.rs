@@ -278,6 +278,14 @@ fn an_older_one_that_comes_later_still_goes_first() {
     assert_eq!(bench.due(), [first]);
     bench.settle(first, Delivery::Taken);
     assert_eq!(bench.due(), [second]);
+    let late = bench.owe(1, AlertKind::Window, 0, &to_hook());
+    assert_eq!(bench.due(), [], "but not beside one that is on its way");
+    bench.settle(second, sure_failure());
+    assert_eq!(bench.due(), [], "nor between its tries");
+    bench.wake();
+    assert_eq!(bench.due(), [second]);
+    bench.settle(second, Delivery::Taken);
+    assert_eq!(bench.due(), [late]);
 }
 
 #[test]
@@ -300,6 +308,17 @@ fn a_failure_waits_longer_each_time_and_is_given_up_when_its_time_is_over() {
     assert_eq!(dead.state, AlertState::Dead { at: BEGIN.after(HOUR) });
     assert!(!dead.may_have_arrived && dead.attempts as usize == waits.len());
     assert_eq!(bench.state(key), &dead.state);
+}
+
+#[test]
+fn what_is_on_its_way_when_its_time_is_over_may_still_arrive() {
+    let mut bench = hook();
+    let (late, lost) = (bench.trigger(1, &to_hook()), bench.trigger(2, &to_hook()));
+    assert_eq!(bench.due(), [late, lost]);
+    bench.pass(HOUR);
+    assert_eq!(bench.expire(), []);
+    assert!(matches!(bench.settle(late, Delivery::Taken), Some(Settled::Reached { .. })));
+    assert!(matches!(bench.settle(lost, sure_failure()), Some(Settled::Dead { .. })));
 }
 
 #[test]
@@ -622,6 +641,24 @@ fn a_broken_channel_sees_one_probe_at_a_time_and_then_everything() {
         }
     }
     assert_eq!(bench.pen.now, mended_at, "those that had failed before need not wait either");
+}
+
+#[test]
+fn when_a_channel_is_mended_nothing_waits_for_its_next_try() {
+    let mut bench = hook();
+    let keys: Vec<_> = (1..=7).map(|it| bench.trigger(it, &to_hook())).collect();
+    while bench.rows.values().any(|it| it.attempts < 6) {
+        bench.wake();
+        for key in bench.due() {
+            bench.settle(key, sure_failure());
+        }
+    }
+    let waits = bench.rows.values().filter(|it| it.not_before > bench.pen.now.after(MINUTE));
+    assert!(waits.count() >= 2, "they would wait for minutes");
+    bench.wake();
+    let [probe] = bench.due()[..] else { panic!("one probe") };
+    bench.settle(probe, Delivery::Taken);
+    assert_eq!(bench.due().len(), keys.len() - 1);
 }
 
 #[test]

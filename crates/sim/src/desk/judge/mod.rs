@@ -157,6 +157,8 @@ pub(crate) struct Judge {
     replies: BTreeMap<String, Reply>,
     glances: BTreeMap<ProblemId, Glance>,
     unexplained: BTreeMap<usize, (u32, Held)>,
+    /// By other rules nothing was due when it was.
+    rules_since: Moment,
     blind_since: Option<Moment>,
     sees_since: Option<Moment>,
 }
@@ -228,6 +230,12 @@ impl Judge {
                 tale.may_know |= says_bad(kind);
             }
         }
+    }
+
+    /// Another configuration holds.
+    pub(crate) fn rules_changed(&mut self, now: Moment) {
+        self.rules_since = now;
+        self.glances.clear();
     }
 
     /// A process has started.

@@ -142,11 +142,20 @@ impl Judge {
                 } else {
                     self.seen.withdrawn += 1;
                 }
-                let unsent = !it.may_have_arrived && it.kind == AlertKind::Trigger;
-                let route = (it.problem, it.route.clone());
-                if let Some(tale) = self.tales.get_mut(&route).filter(|_| unsent) {
-                    tale.told = None;
+                if !it.may_have_arrived {
+                    self.forget_telling(view, it);
                 }
+            }
+        }
+    }
+
+    /// Whoever was to hear of something by this alert has not heard of it.
+    fn forget_telling(&mut self, view: &View<'_>, it: &Alert) {
+        for (problem, kind, _, _) in tales_of(it, view.shelf) {
+            if kind == AlertKind::Trigger
+                && let Some(tale) = self.tales.get_mut(&(problem, it.route.clone()))
+            {
+                tale.told = None;
             }
         }
     }
@@ -321,7 +330,9 @@ impl Judge {
         if it.kind == AlertKind::Trigger && it.step < STEPS {
             let policy = problem.policy.as_ref().and_then(|it| view.estate.policy(it));
             let step = policy.and_then(|policy| policy.steps.get(it.step as usize));
-            if let Some(step) = step.filter(|_| policy.is_some_and(|it| it.hours.is_none())) {
+            let same = problem.opened_at >= self.rules_since;
+            let plain = same && policy.is_some_and(|it| it.hours.is_none());
+            if let Some(step) = step.filter(|_| plain) {
                 let due = problem.opened_at.after(step.after);
                 self.demand(batch.at.after(EARLY) >= due, || {
                     format!("step {} of problem {} is early, due {due}", it.step, it.problem)

@@ -1,0 +1,60 @@
+//! A whole site fails, or our own way out does: the case in which a monitor pages for every host.
+//!
+//! Each variant has a site of another size, with or without a router before it, with hosts that
+//! fail within a moment or half a minute, for minutes or hours; now and then the process dies in
+//! the middle. Beside everything that holds in every world: one problem in all, told once.
+
+use std::time::Duration;
+
+use model::{Moment, WindowEffect};
+
+use super::{
+    climate::Climate,
+    estate::{FIRST_MONDAY, HOUR, MINUTE, SECOND, Size},
+    world::{DeskOutcome, What, World},
+};
+use crate::dice::{Dice, MILLION};
+
+/// Most hosts of a site that fails.
+pub const OUTAGE_HOSTS_MAX: u64 = 10_000;
+/// From the outage to when it must be known as one: the slowest host is believed down by then.
+const KNOWN_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// Lives through the outage of a site of `hosts` hosts.
+#[must_use]
+pub fn outage(seed: u64, hosts: u64, watched: bool) -> DeskOutcome {
+    let dice = Dice::new(seed).fork(9);
+    let size = Size { customers: 1, sites: 1, hosts, services: seed % 2, exact: true };
+    let start = Moment::from_secs(FIRST_MONDAY).after(HOUR);
+    let mut world = World::of(dice, (start, (4 * HOUR, 5 * HOUR)), size, None, watched);
+    world.climate = Climate::calm();
+    world.events_max = 60 * hosts + 10_000;
+    // Who is not looked at is not known to be down.
+    let duty = std::sync::Arc::make_mut(&mut world.estate.duty);
+    duty.windows.iter_mut().for_each(|it| it.effect = WindowEffect::NoAlerts);
+    for (place, looked) in world.looks.all.iter_mut().enumerate() {
+        // As it is usual: bad news is looked at again before it is believed.
+        let canary = world.estate.items[place].canary;
+        looked.attempts_max = if canary { 2 } else { 3 };
+        let retry = if canary { 5 } else { 15 + place as u64 % 10 };
+        looked.retry = SECOND * retry as u32;
+    }
+    let ours = world.dice.chance(MILLION / 2) && !world.estate.duty.uplink.canaries.is_empty();
+    let begins = 30 * MINUTE;
+    let lasts = world.dice.span(2 * KNOWN_AFTER, 3 * HOUR);
+    if ours {
+        world.push(begins, What::Blackout);
+        world.push(begins + lasts, What::Reconnect);
+    } else {
+        world.push(begins, What::Outage(lasts));
+    }
+    world.push(begins + KNOWN_AFTER, What::Inspect);
+    if world.dice.chance(MILLION / 4) {
+        let wait = world.dice.span(SECOND, 10 * MINUTE);
+        world.push(begins + KNOWN_AFTER + wait, What::Crash);
+    }
+    world.live();
+    let fault = world.judge.fault.take().map(|it| format!("at {}: {it}", world.now));
+    let (hash, events, seen) = (world.trace.hash(), world.events, world.judge.seen);
+    DeskOutcome { seed, hash, events, seen, fault, log: world.log }
+}
