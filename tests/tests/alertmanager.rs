@@ -1,5 +1,10 @@
 //! The channel `alertmanager` against a real one, and a real one's webhook against ours.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the whole file is test code; a panic is how a test reports"
+)]
+
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use model::{

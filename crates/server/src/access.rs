@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use console::api::{Api, Desk, Seams, Tokens, token};
 use model::{Actor, Command, EventId, Moment, NoteId, Reply, Request, Token, TokenScope};
+use store::Totals;
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -19,6 +21,7 @@ use tokio::{
 use crate::{
     ledger::{Counter, Ledger},
     parts::{Parts, blocking},
+    readings,
 };
 
 /// Name of the file in the data folder that holds the first token.
@@ -32,6 +35,7 @@ pub(crate) struct Access {
     tokens: Arc<Tokens>,
     ledger: Arc<Ledger>,
     counter: Arc<Counter>,
+    totals: Arc<ArcSwap<Totals>>,
     last_event: watch::Sender<EventId>,
     committed: watch::Receiver<u64>,
 }
@@ -51,7 +55,17 @@ impl Access {
             wakes,
             clock: Arc::new(move || clock.now()),
         });
-        Self { api, tokens, ledger, counter, last_event, committed: parts.committed.clone() }
+        let totals = Arc::default();
+        readings::publish_totals(&parts.common.shared, &totals);
+        Self {
+            api,
+            totals,
+            tokens,
+            ledger,
+            counter,
+            last_event,
+            committed: parts.committed.clone(),
+        }
     }
 
     /// Follows what is committed: tokens that were made or taken back, and events.
@@ -71,9 +85,16 @@ impl Access {
                         return std::future::pending().await;
                     }
                 }
-                _ = tick.tick() => {}
+                _ = tick.tick() => self.count().await,
             }
             self.refresh().await;
+        }
+    }
+
+    async fn count(&self) {
+        let ledger = Arc::clone(&self.ledger);
+        if let Some(Ok(totals)) = blocking(move || ledger.with(|it| it.totals(None))).await {
+            self.totals.store(Arc::new(totals));
         }
     }
 

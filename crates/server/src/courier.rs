@@ -3,7 +3,12 @@
 //! On a runtime of its own: a receiver that hangs must never stand in the way of pages, and a page
 //! never in the way of an alert. How many are under way at once is the desk's decision.
 
-use std::{collections::HashMap, io, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
@@ -41,6 +46,16 @@ struct Inner {
     duty: ArcSwap<Duty>,
     channels: ArcSwap<Channels>,
     desk: Sender<ToDesk>,
+    tries: Mutex<BTreeMap<(Arc<str>, &'static str), u64>>,
+}
+
+/// What one try came to, as a word for metrics.
+fn word_of(delivery: &Delivery) -> &'static str {
+    match delivery {
+        Delivery::Taken => "taken",
+        Delivery::Later { .. } => "later",
+        Delivery::Never { .. } => "never",
+    }
 }
 
 impl Courier {
@@ -60,6 +75,7 @@ impl Courier {
             duty: ArcSwap::default(),
             channels: ArcSwap::default(),
             desk,
+            tries: Mutex::default(),
         });
         runtime.spawn(refresh(Arc::clone(&inner)));
         Ok(Self { runtime: Some(runtime), inner })
@@ -85,6 +101,11 @@ impl Courier {
         self.inner.duty.store(Arc::clone(duty));
     }
 
+    /// Tries so far, by channel and what they came to.
+    pub(crate) fn tries(&self) -> BTreeMap<(Arc<str>, &'static str), u64> {
+        self.inner.tries().clone()
+    }
+
     /// Tries to deliver, and tells the desk what came of it.
     pub(crate) fn deliver(&self, alert: Alert) {
         let Some(runtime) = &self.runtime else { return };
@@ -92,6 +113,8 @@ impl Courier {
         runtime.spawn(async move {
             let key = alert.key;
             let delivery = inner.try_once(&alert).await;
+            let counted = (Arc::clone(&alert.route.channel), word_of(&delivery));
+            *inner.tries().entry(counted).or_default() += 1;
             // Bounded by what the desk has under way; it takes no longer than the desk's next turn.
             if inner.desk.send(ToDesk::Delivered(key, delivery)).is_err() {
                 tracing::debug!(%key, "the desk has ended; the alert is tried again at the next start");
@@ -109,6 +132,10 @@ impl Drop for Courier {
 }
 
 impl Inner {
+    fn tries(&self) -> MutexGuard<'_, BTreeMap<(Arc<str>, &'static str), u64>> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn try_once(&self, alert: &Alert) -> Delivery {
         let channels = self.channels.load_full();
         let Some(channel) = channels.get(&alert.route.channel) else {

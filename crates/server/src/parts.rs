@@ -97,7 +97,7 @@ impl Parts {
         );
         let (commits, committed) = watch::channel(0);
         let figures = Arc::default();
-        readings::publish_desk(&common, &figures);
+        readings::publish_desk(&common, &figures, &courier);
         let carrier = Arc::clone(&courier);
         let watched = Arc::clone(&common);
         let ways = Ways {

@@ -7,9 +7,9 @@ use arc_swap::ArcSwap;
 use engine::desk::Figures;
 use model::Severity;
 use probe::World;
-use store::StoreHealth;
+use store::{StoreHealth, Totals};
 
-use crate::shard::Common;
+use crate::{courier::Courier, shard::Common};
 
 /// How many packets of one wire met one fate.
 #[derive(Clone, Copy, Debug)]
@@ -80,8 +80,12 @@ pub(crate) fn publish(common: &Arc<Common>, health: Arc<StoreHealth>) {
 }
 
 /// Has the console show how the desk stands.
-pub(crate) fn publish_desk(common: &Arc<Common>, figures: &Arc<ArcSwap<Figures>>) {
-    let figures = Arc::clone(figures);
+pub(crate) fn publish_desk(
+    common: &Arc<Common>,
+    figures: &Arc<ArcSwap<Figures>>,
+    courier: &Arc<Courier>,
+) {
+    let (figures, courier) = (Arc::clone(figures), Arc::clone(courier));
     common.shared.add_source(move |readings| {
         let figures = figures.load();
         for severity in [Severity::Warning, Severity::Unknown, Severity::Critical, Severity::Down] {
@@ -99,6 +103,11 @@ pub(crate) fn publish_desk(common: &Arc<Common>, figures: &Arc<ArcSwap<Figures>>
                 *waiting as f64,
             );
         }
+        for ((channel, outcome), count) in courier.tries() {
+            let help = "Tries to deliver, by what they came to";
+            let labels = [("channel", &*channel), ("outcome", outcome)];
+            readings.counter("campanile_notifications", help, &labels, count as f64);
+        }
         for (reason, count) in &figures.withheld {
             let help = "Decisions to tell nobody, by the gate that closed";
             let name = "campanile_notifications_suppressed";
@@ -106,5 +115,23 @@ pub(crate) fn publish_desk(common: &Arc<Common>, figures: &Arc<ArcSwap<Figures>>
         }
         let help = "Problems for which there was no room";
         readings.counter("campanile_problems_overflowed", help, &[], figures.overflowed as f64);
+    });
+}
+
+/// Has the console show what the store counts of the desk's work.
+pub(crate) fn publish_totals(shared: &console::Shared, totals: &Arc<ArcSwap<Totals>>) {
+    let totals = Arc::clone(totals);
+    shared.add_source(move |readings| {
+        let totals = totals.load();
+        let help = "Proposals that wait for a dispatcher";
+        readings.gauge("campanile_proposals_open", help, &[], totals.proposals_open as f64);
+        for state in ["open", "assigned", "in-progress", "suspended"] {
+            let count = totals.calls_open.iter().find(|it| it.0 == state).map_or(0, |it| it.1);
+            let help = "Calls that are not closed";
+            readings.gauge("campanile_calls", help, &[("state", state)], count as f64);
+        }
+        let oldest = totals.alerts_waiting_since.map_or(0.0, model::Moment::as_secs_f64);
+        let help = "When the alert was owed that waits longest; 0 if none waits";
+        readings.gauge("campanile_outbox_oldest_timestamp_seconds", help, &[], oldest);
     });
 }

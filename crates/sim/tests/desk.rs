@@ -9,7 +9,7 @@ const PLANTED_SEEDS: u64 = 200;
 /// Variants of an outage.
 const OUTAGES: u64 = 1_000;
 /// Hosts of the site in most of them; few, since each variant lives through days.
-const HOSTS: u64 = 200;
+const HOSTS: u64 = 120;
 
 /// What all worlds together must have seen, or their being green means nothing.
 fn assert_eventful(seen: &[Seen]) {

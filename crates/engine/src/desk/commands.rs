@@ -90,6 +90,9 @@ impl Desk {
                     rules: &self.rules,
                 };
                 let reply = self.cases.handle(request, &self.rules, &world, &mut self.pen);
+                if let Command::Merge { call, .. } = &request.command {
+                    self.note_call(*call);
+                }
                 reply.unwrap_or(Reply::Refused(Refusal::Unknown))
             }
         }

@@ -81,9 +81,25 @@ impl Desk {
             self.hold_clocks();
         }
         for news in news {
+            if let CaseNews::Opened(id) = news {
+                self.note_call(id);
+            }
             self.tell_of_call(&news);
         }
         self.hand_out();
+    }
+
+    /// The open problems of a call say that they belong to it.
+    pub(crate) fn note_call(&mut self, id: CallId) {
+        let Some(call) = self.cases.call(id) else { return };
+        for problem in &call.problems {
+            if let Some(problem) = self.problems.get_mut(problem)
+                && problem.call != Some(id)
+            {
+                problem.call = Some(id);
+                self.touched.insert(problem.id);
+            }
+        }
     }
 
     /// Rules or people are others than before.

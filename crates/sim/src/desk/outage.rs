@@ -24,6 +24,7 @@ const KNOWN_AFTER: Duration = Duration::from_secs(5 * 60);
 #[must_use]
 pub fn outage(seed: u64, hosts: u64, watched: bool) -> DeskOutcome {
     let dice = Dice::new(seed).fork(9);
+    let hosts = hosts.min(OUTAGE_HOSTS_MAX);
     let size = Size { customers: 1, sites: 1, hosts, services: seed % 2, exact: true };
     let start = Moment::from_secs(FIRST_MONDAY).after(HOUR);
     let mut world = World::of(dice, (start, (4 * HOUR, 5 * HOUR)), size, None, watched);

@@ -16,13 +16,14 @@ impl Judge {
             | Command::Unacknowledge { problem }
             | Command::Comment { problem, .. }
             | Command::JudgeBlocking { problem, .. } => {
-                shelf.problems.get(problem).map(|it| (it.version, may(&it.customer)))
+                shelf.problems.get(problem).map(|it| (it.version..=it.version, may(&it.customer)))
             }
             Command::Accept { proposal, .. }
             | Command::Merge { proposal, .. }
             | Command::Dismiss { proposal, .. }
             | Command::Snooze { proposal, .. } => {
-                shelf.proposals.get(proposal).map(|it| (it.version, may(&it.customer)))
+                let least = self.decisive.get(proposal).copied().unwrap_or(0);
+                shelf.proposals.get(proposal).map(|it| (least..=it.version, may(&it.customer)))
             }
             Command::Assign { call, .. }
             | Command::Start { call }
@@ -31,7 +32,7 @@ impl Judge {
             | Command::Close { call, .. }
             | Command::Say { call, .. }
             | Command::Block { call } => {
-                shelf.calls.get(call).map(|it| (it.version, may(&it.customer)))
+                shelf.calls.get(call).map(|it| (it.version..=it.version, may(&it.customer)))
             }
             _ => None,
         };
@@ -60,9 +61,10 @@ impl Judge {
         match reply {
             Reply::Done { .. } => {
                 self.seen.done += 1;
-                let stale = object.zip(request.version).is_some_and(|(it, seen)| it.0 != seen);
+                let stale = object.as_ref().zip(request.version);
+                let stale = stale.is_some_and(|(it, seen)| !it.0.contains(&seen));
                 self.demand(!stale, || format!("stale request was done: {request:?} {object:?}"));
-                let foreign = object.is_some_and(|it| !it.1);
+                let foreign = object.as_ref().is_some_and(|it| !it.1);
                 self.demand(!foreign, || format!("a stranger's request was done: {request:?}"));
                 self.judge_done(view, &request.command);
             }

@@ -126,8 +126,9 @@ struct Glance {
 #[derive(Clone, Debug)]
 struct Asked {
     request: Request,
-    /// Version, and whether who asks may see it; `None` if there is none.
-    object: Option<(u64, bool)>,
+    /// The versions that hold all that a decision may depend on, and whether who asks may see it;
+    /// `None` if there is none.
+    object: Option<(std::ops::RangeInclusive<u64>, bool)>,
 }
 
 /// Judges one world.
@@ -146,6 +147,8 @@ pub(crate) struct Judge {
     open_about: BTreeMap<About, BTreeSet<ProblemId>>,
     proposals_about: BTreeMap<About, BTreeSet<ProposalId>>,
     calls_about: BTreeMap<About, BTreeSet<CallId>>,
+    /// The last version of a proposal in which more than evidence changed.
+    decisive: BTreeMap<ProposalId, u64>,
     last_event: u64,
     last_decision: u64,
     opened: BTreeSet<u64>,

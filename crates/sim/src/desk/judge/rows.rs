@@ -205,6 +205,13 @@ impl Judge {
         });
         let final_before = before.is_some_and(|it| !it.is_open());
         self.demand(!final_before, || format!("proposal {id} was final and changes: {it:?}"));
+        let decisive = |it: &Proposal| {
+            let Proposal { state, severity, occurrences, problem, touched, .. } = it;
+            (state.clone(), *severity, *occurrences, *problem, *touched, it.snoozed_until)
+        };
+        if before.is_none_or(|before| decisive(before) != decisive(it)) {
+            self.decisive.insert(id, it.version);
+        }
         self.seen.proposals += u64::from(before.is_none());
         let open = self.proposals_about.entry(it.about.clone()).or_default();
         if it.is_open() {
