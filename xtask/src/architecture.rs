@@ -310,7 +310,7 @@ mod tests {
         ]);
         assert_eq!(forbidden(&good), Vec::<String>::new());
         let shortcuts: [(&str, &[&str], &str); 7] = [
-            ("model", &["serde"], "model must not know serde"),
+            ("model", &["serde", "jiff"], "model must not know jiff"),
             ("engine", &["model", "tokio"], "engine must not know tokio"),
             ("probe", &["engine"], "probe must not know engine"),
             ("config", &["probe"], "config must not know probe"),

@@ -52,7 +52,11 @@ impl Ledger {
     /// Reads with a connection of one's own; one that has failed is not used again.
     pub(crate) fn with<T>(&self, read: impl FnOnce(&Reader) -> Result<T, ReadError>) -> Read<T> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let unreadable = |it: ReadError| LedgerFault::Unreadable(it.to_string());
+        let unreadable = |it: ReadError| {
+            let source = std::error::Error::source(&it).map(ToString::to_string);
+            tracing::warn!(error = %it, source, "the store could not be read");
+            LedgerFault::Unreadable(it.to_string())
+        };
         let kept = idle().pop();
         let reader = match kept {
             Some(reader) => reader,

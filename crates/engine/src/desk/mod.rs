@@ -155,6 +155,8 @@ pub struct Desk {
     unsettled: BTreeMap<CheckableId, Moment>,
     /// Problems that this input has changed.
     touched: BTreeSet<ProblemId>,
+    /// Problems whose list of symptoms is not written yet.
+    grown: BTreeSet<ProblemId>,
     cases: Cases,
     outbox: Outbox,
     windows: Windows,
@@ -191,6 +193,7 @@ impl Desk {
             own: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             touched: BTreeSet::new(),
+            grown: BTreeSet::new(),
             cases: Cases::default(),
             outbox: Outbox::new(installation),
             windows: Windows::default(),

@@ -29,6 +29,8 @@ const SITE_HOLD: Duration = Duration::from_secs(45);
 const SETTLE: Duration = Duration::from_secs(60);
 /// The word for our own way out.
 pub(crate) const UPLINK: &str = "uplink";
+/// How long a change of the list of symptoms may wait for its row.
+const SYMPTOMS_WRITTEN_AFTER: Duration = Duration::from_secs(1);
 /// How far up explanations are followed.
 const EXPLAIN_DEPTH_MAX: usize = 64;
 
@@ -216,13 +218,23 @@ impl Desk {
         }
         let before = it.symptom_of.replace(problem);
         let name = Arc::clone(&it.subject.name);
-        if let Some(root) = before.and_then(|it| self.problems.get_mut(&it)) {
-            root.symptoms.remove(&name);
-            self.touched.insert(root.id);
+        if let Some(before) = before {
+            self.list_symptom(before, &name, None);
         }
-        if let Some(root) = self.problems.get_mut(&problem) {
-            root.symptoms.insert(name, now);
-            self.touched.insert(problem);
+        self.list_symptom(problem, &name, Some(now));
+    }
+
+    /// Lists a symptom since `since`, or not any more. The row follows a little later: a large
+    /// outage would otherwise write a long row for each of its members, and after a crash the list
+    /// follows from what is believed.
+    fn list_symptom(&mut self, problem: ProblemId, name: &Arc<str>, since: Option<Moment>) {
+        let Some(root) = self.problems.get_mut(&problem) else { return };
+        match since {
+            Some(since) => drop(root.symptoms.insert(Arc::clone(name), since)),
+            None => drop(root.symptoms.remove(name)),
+        }
+        if self.grown.insert(problem) {
+            self.timers.set(self.pen.now.after(SYMPTOMS_WRITTEN_AFTER), Timer::Grown(problem));
         }
     }
 
@@ -230,10 +242,8 @@ impl Desk {
         self.unsettled.remove(&id);
         let Some(it) = self.directory.get_mut(id) else { return };
         let Some(problem) = it.symptom_of.take() else { return };
-        if let Some(root) = self.problems.get_mut(&problem) {
-            root.symptoms.remove(&it.subject.name);
-            self.touched.insert(problem);
-        }
+        let name = Arc::clone(&it.subject.name);
+        self.list_symptom(problem, &name, None);
     }
 
     /// Opens a problem about `id`, and takes in those it explains.
@@ -589,9 +599,8 @@ impl Desk {
         if let Some(problem) = gone.problem {
             self.end(problem, Ending::Removed);
         }
-        if let Some(root) = gone.symptom_of.and_then(|it| self.problems.get_mut(&it)) {
-            root.symptoms.remove(&gone.subject.name);
-            self.touched.insert(root.id);
+        if let Some(problem) = gone.symptom_of {
+            self.list_symptom(problem, &gone.subject.name, None);
         }
         self.unsettled.remove(&gone.subject.id);
     }

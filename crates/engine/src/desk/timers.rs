@@ -12,6 +12,8 @@ use model::{CheckableId, Moment, NoteId, ProblemId};
 pub(crate) enum Timer {
     /// The next step, reminder, proposal or call of a problem; its hold or its acknowledgement ends.
     Problem(ProblemId),
+    /// The list of what a problem explains is to be written.
+    Grown(ProblemId),
     /// One that may have been explained by something that has ended.
     Unsettled(CheckableId),
     /// A silence begins or ends.

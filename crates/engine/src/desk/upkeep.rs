@@ -66,6 +66,10 @@ impl Desk {
             let Some((_, timer)) = self.timers.pop(now) else { break };
             match timer {
                 Timer::Problem(id) => self.look_after(id),
+                Timer::Grown(id) => {
+                    self.grown.remove(&id);
+                    self.touched.insert(id);
+                }
                 Timer::Unsettled(id) => self.settle(id),
                 Timer::Silence(id) => self.silence_turned(id),
                 Timer::Windows => self.turn_windows(),
@@ -142,6 +146,15 @@ impl Desk {
             if problem.proposal.is_none() && problem.call.is_none() {
                 set_case_times(problem, &self.rules, self.pen.now);
             }
+            self.touched.insert(id);
+        }
+        // A ladder that has got more steps goes on.
+        let steps = policy_of(problem, &self.rules).map_or(0, |it| it.steps.len());
+        if problem.ladder.due_at.is_none()
+            && problem.acknowledged.is_none()
+            && (problem.ladder.next_step as usize) < steps
+        {
+            problem.ladder.due_at = Some(self.pen.now);
             self.touched.insert(id);
         }
     }

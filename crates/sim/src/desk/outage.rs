@@ -36,7 +36,15 @@ pub fn outage(seed: u64, hosts: u64, watched: bool) -> DeskOutcome {
     for (place, looked) in world.looks.all.iter_mut().enumerate() {
         // As it is usual: bad news is looked at again before it is believed.
         let canary = world.estate.items[place].canary;
-        looked.attempts_max = if canary { 2 } else { 3 };
+        // Shards let a service wait for the verdict about its host.
+        let of_host = world.estate.items[place].of_host;
+        looked.attempts_max = if canary {
+            2
+        } else if of_host {
+            3
+        } else {
+            8
+        };
         let retry = if canary { 5 } else { 15 + place as u64 % 10 };
         looked.retry = SECOND * retry as u32;
     }

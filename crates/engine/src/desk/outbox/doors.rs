@@ -39,6 +39,9 @@ pub(super) struct Door {
     pub(super) waiting: usize,
     in_flight: u32,
     failures_in_row: u32,
+    /// Tries that have failed since it is broken: those that were on their way when it broke count
+    /// as one.
+    probes: u32,
     /// How often it has been mended.
     mended: u32,
     /// Nothing is sent before.
@@ -56,6 +59,7 @@ impl Door {
             waiting: 0,
             in_flight: 0,
             failures_in_row: 0,
+            probes: 0,
             mended: 0,
             rest_until: Moment::ZERO,
             queue: BTreeMap::new(),
@@ -119,7 +123,7 @@ impl Door {
         if self.is_broken() {
             self.mended += 1;
         }
-        self.failures_in_row = 0;
+        (self.failures_in_row, self.probes) = (0, 0);
         self.rest_until = Moment::ZERO;
     }
 
@@ -128,8 +132,8 @@ impl Door {
         self.came_back();
         self.failures_in_row = self.failures_in_row.saturating_add(1);
         if self.is_broken() {
-            let probes = self.failures_in_row - FAILURES_IN_ROW_MAX + 1;
-            self.rest(now.after(backoff::probe_wait(&self.name, probes)));
+            self.probes += u32::from(self.in_flight == 0);
+            self.rest(now.after(backoff::probe_wait(&self.name, self.probes.max(1))));
         }
         if let Some(rest) = rest {
             self.rest(now.after(rest));
@@ -166,5 +170,29 @@ impl Door {
 
     fn is_full(&self) -> bool {
         self.in_flight >= if self.is_broken() { 1 } else { SENDS_PER_CHANNEL_MAX }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_on_its_way_when_a_channel_broke_is_one_failure_and_not_many() {
+        let now = Moment::from_secs(1_000);
+        let mut door = Door::new(Arc::from("sms"));
+        for _ in 0..SENDS_PER_CHANNEL_MAX {
+            door.sent();
+        }
+        for _ in 0..SENDS_PER_CHANNEL_MAX {
+            door.failed(now, None);
+        }
+        let first = backoff::probe_wait(&door.name, 1);
+        assert_eq!(door.rest_until, now.after(first));
+        door.sent();
+        door.failed(now.after(first), None);
+        let second = backoff::probe_wait(&door.name, 2);
+        assert!(second > first);
+        assert_eq!(door.rest_until, now.after(first).after(second));
     }
 }

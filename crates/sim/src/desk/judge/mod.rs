@@ -160,6 +160,8 @@ pub(crate) struct Judge {
     replies: BTreeMap<String, Reply>,
     glances: BTreeMap<ProblemId, Glance>,
     unexplained: BTreeMap<usize, (u32, Held)>,
+    /// Well, and listed as a symptom at the last scan.
+    listed_though_well: std::collections::BTreeSet<(model::ProblemId, std::sync::Arc<str>)>,
     /// By other rules nothing was due when it was.
     rules_since: Moment,
     blind_since: Option<Moment>,

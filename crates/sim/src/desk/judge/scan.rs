@@ -38,6 +38,7 @@ impl Judge {
     /// One problem for each that is bad and not explained.
     fn scan_beliefs(&mut self, view: &View<'_>) {
         let mut explained = std::collections::BTreeSet::new();
+        let mut listed = std::collections::BTreeSet::new();
         for problem in view.shelf.open() {
             for name in problem.symptoms.keys() {
                 let once = explained.insert(std::sync::Arc::clone(name));
@@ -45,9 +46,17 @@ impl Judge {
                 let place = view.estate.place(name);
                 let held = place.map(|it| &view.looks.all[it].kept);
                 let bad = held.is_some_and(|it| !it.status.is_fine() || it.flapping);
-                self.demand(bad, || format!("{name} is a symptom of {}, and well", problem.id));
+                // A list of symptoms is written a moment after it has changed.
+                if !bad {
+                    listed.insert((problem.id, std::sync::Arc::clone(name)));
+                    let again = self.listed_though_well.contains(&(problem.id, name.clone()));
+                    self.demand(!again, || {
+                        format!("{name} is a symptom of {}, and well", problem.id)
+                    });
+                }
             }
         }
+        self.listed_though_well = listed;
         for (place, item) in view.estate.items.iter().enumerate() {
             if !item.present || item.canary {
                 continue;
