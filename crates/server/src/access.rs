@@ -70,8 +70,10 @@ impl Access {
 
     /// Follows what is committed: tokens that were made or taken back, and events.
     pub(crate) async fn keep(mut self, folder: &Path, now: Moment) {
-        self.refresh().await;
-        if self.tokens.is_empty(now)
+        // Only if it is certain that there is none.
+        let is_known = self.refresh().await;
+        if is_known
+            && self.tokens.is_empty(now)
             && let Err(error) = self.first_token(folder, now).await
         {
             tracing::error!(%error, "cannot make the first token; the interface lets nobody in");
@@ -98,10 +100,12 @@ impl Access {
         }
     }
 
-    async fn refresh(&self) {
+    /// Reads tokens and events anew; `false` if the tokens could not be read.
+    async fn refresh(&self) -> bool {
         let ledger = Arc::clone(&self.ledger);
         let read = blocking(move || (ledger.all_tokens(), ledger.last_event())).await;
-        let Some((tokens, last)) = read else { return };
+        let Some((tokens, last)) = read else { return false };
+        let is_known = tokens.is_ok();
         match tokens {
             Ok(tokens) => self.tokens.replace(tokens),
             Err(error) => tracing::warn!(%error, "cannot read the tokens; those known go on"),
@@ -109,6 +113,7 @@ impl Access {
         if let Ok(last) = last {
             self.last_event.send_if_modified(|it| std::mem::replace(it, last) != last);
         }
+        is_known
     }
 
     /// Makes the token that whoever may read the data folder can begin with.

@@ -580,3 +580,66 @@ fn an_open_problem_follows_the_policy_that_a_reload_gives_to_what_it_is_about() 
     arrange(&mut stage, Some(0));
     assert_eq!(stage.told(), [""; 0], "nothing has changed");
 }
+
+fn silence_of_acme(stage: &mut Stage, until: u64) -> model::NoteId {
+    let value = "acme".into();
+    let line = vec![Matcher { label: "customer".into(), op: model::MatchOp::Is, value }];
+    let scope = Scope { lines: vec![line] };
+    let span = Span { from: at(stage.now), until: at(until) };
+    let reply = stage.ask(Command::Silence { scope, span, text: "works".into() });
+    let Reply::Done { id, .. } = reply else { panic!("{reply:?}") };
+    model::NoteId(id.parse().unwrap())
+}
+
+#[test]
+fn what_was_put_off_by_a_silence_is_proposed_when_that_is_lifted_early() {
+    let mut stage = Stage::plain();
+    let silence = silence_of_acme(&mut stage, 5_000);
+    stage.hard(HTTP, Status::Critical);
+    stage.pass(100);
+    assert!(!stage.events().contains(&EventKind::Proposed));
+    stage.ask(Command::Unsilence { silence });
+    assert!(stage.events().contains(&EventKind::Proposed), "not only told, but proposed");
+    assert_eq!(stage.told(), ["trigger acme/web/http by psa"]);
+}
+
+#[test]
+fn worse_news_ends_an_acknowledgement_and_all_that_it_held_back() {
+    let mut first = duty();
+    first.policies[0].propose = Some(mins(2));
+    let mut stage = Stage::new(first, Times::default());
+    stage.hard(HTTP, Status::Warning);
+    let problem = stage.only_problem().id;
+    stage.ask(Command::Acknowledge { problem, text: String::new(), until: None, sticky: false });
+    stage.pass(600);
+    assert!(!stage.events().contains(&EventKind::Proposed), "somebody has it");
+    stage.hard(HTTP, Status::Critical);
+    assert!(stage.events().contains(&EventKind::Unacknowledged));
+    assert!(stage.events().contains(&EventKind::Proposed));
+}
+
+#[test]
+fn whoever_two_windows_let_rest_rests_until_both_are_over() {
+    let (mut duty, mut times) = window(WindowEffect::NoChecks);
+    duty.windows.push(Window { name: "acme/second".into(), ..duty.windows[0].clone() });
+    times.windows.push(Arc::from([Span { from: at(500), until: at(2_000) }]));
+    let mut stage = Stage::new(duty, times);
+    stage.pass(1_500);
+    let over = ToShard::Rest { checkable: HTTP, resting: false };
+    assert!(!stage.orders.contains(&over), "the second one runs");
+    stage.pass(501);
+    assert!(stage.orders.contains(&over));
+}
+
+#[test]
+fn whoever_a_reload_takes_out_of_a_window_is_looked_at_again() {
+    let (duty, times) = window(WindowEffect::NoChecks);
+    let mut stage = Stage::new(duty, times);
+    stage.pass(200);
+    stage.orders.clear();
+    let plain = Duty { windows: Vec::new(), ..self::duty() };
+    let outcome =
+        stage.desk.arrange(at(200), Arc::new(plain), Arc::new(Times::default()), subjects());
+    stage.take(outcome);
+    assert!(stage.orders.contains(&ToShard::Rest { checkable: HTTP, resting: false }));
+}

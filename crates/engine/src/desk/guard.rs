@@ -6,7 +6,7 @@
 //! guard may delay, never swallow.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -21,8 +21,6 @@ const WAVE_HOSTS_MIN: usize = 20;
 const WAVE_PERCENT: usize = 15;
 /// … at no fewer customers than this.
 const WAVE_CUSTOMERS_MIN: usize = 3;
-/// New failures that are remembered; a wave is one long before.
-const WAVE_MEMORY_MAX: usize = 4_096;
 /// How long bad news is held while a wave builds up.
 pub(crate) const WAVE_HOLD: Duration = Duration::from_secs(45);
 /// Nothing is held longer than this, whatever is unclear.
@@ -62,7 +60,11 @@ pub(crate) struct Guard {
     canaries: BTreeMap<CheckableId, (bool, StateType)>,
     needed: usize,
     sight: Sight,
+    /// Hosts that have begun to fail within [`WAVE_SPAN`], each once, in the order in which they did.
     wave: VecDeque<(Moment, CheckableId, Arc<str>)>,
+    in_wave: BTreeSet<CheckableId>,
+    /// How many of them each customer has.
+    of_customer: BTreeMap<Arc<str>, usize>,
 }
 
 impl Guard {
@@ -135,14 +137,23 @@ impl Guard {
         }
     }
 
-    /// A host has begun to fail. Is it one of a wave?
+    /// A host fails.
     pub(crate) fn failing(&mut self, now: Moment, id: CheckableId, customer: &Arc<str>) {
         while self.wave.front().is_some_and(|it| now.since(it.0) > WAVE_SPAN)
-            || self.wave.len() >= WAVE_MEMORY_MAX
+            && let Some((_, gone, customer)) = self.wave.pop_front()
         {
-            self.wave.pop_front();
+            self.in_wave.remove(&gone);
+            if let Some(count) = self.of_customer.get_mut(&customer) {
+                *count -= 1;
+                if *count == 0 {
+                    self.of_customer.remove(&customer);
+                }
+            }
         }
-        self.wave.push_back((now, id, Arc::clone(customer)));
+        if self.in_wave.insert(id) {
+            self.wave.push_back((now, id, Arc::clone(customer)));
+            *self.of_customer.entry(Arc::clone(customer)).or_default() += 1;
+        }
     }
 
     /// Until when bad news is held, if it is.
@@ -151,11 +162,34 @@ impl Guard {
             Sight::Suspect { until } if now < until => return Some(until),
             _ => {}
         }
-        let recent = self.wave.iter().filter(|it| now.since(it.0) <= WAVE_SPAN);
-        if self.wave.len() < WAVE_HOSTS_MIN.max(hosts * WAVE_PERCENT / 100) {
-            return None;
+        let is_wave = self.wave.len() >= WAVE_HOSTS_MIN.max(hosts * WAVE_PERCENT / 100)
+            && self.of_customer.len() >= WAVE_CUSTOMERS_MIN;
+        is_wave.then(|| now.after(WAVE_HOLD))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wave_counts_hosts_and_not_attempts_and_needs_several_customers() {
+        let at = |secs: u64| Moment::from_secs(1_000 + secs);
+        let customers = ["a", "b", "c"].map(Arc::<str>::from);
+        let mut guard = Guard::default();
+        for attempt in 0..3 {
+            for host in 0..19 {
+                guard.failing(at(attempt), CheckableId(host), &customers[host as usize % 3]);
+            }
         }
-        let customers: std::collections::BTreeSet<_> = recent.map(|it| &it.2).collect();
-        (customers.len() >= WAVE_CUSTOMERS_MIN).then(|| now.after(WAVE_HOLD))
+        assert_eq!(guard.holds(at(3), 100), None, "19 hosts, three attempts each");
+        guard.failing(at(4), CheckableId(19), &customers[0]);
+        assert_eq!(guard.holds(at(4), 100), Some(at(4).after(WAVE_HOLD)));
+        assert_eq!(guard.holds(at(4), 1_000), None, "20 of 1,000 are no wave");
+        let mut one = Guard::default();
+        (0..50).for_each(|host| one.failing(at(0), CheckableId(host), &customers[0]));
+        assert_eq!(one.holds(at(1), 100), None, "one customer's trouble is its own");
+        guard.failing(at(70), CheckableId(30), &customers[0]);
+        assert_eq!(guard.holds(at(70), 20), None, "the others are long ago");
     }
 }

@@ -355,7 +355,10 @@ impl Desk {
             symptoms: problem.symptoms.keys().take(SYMPTOMS_TOLD_MAX).cloned().collect(),
             symptoms_count: u32::try_from(problem.symptoms.len()).unwrap_or(u32::MAX),
             by: Arc::from(by),
-            title: format!("{} is {}", name, problem.status),
+            title: match problem.flapping {
+                true => format!("{name} is flapping"),
+                false => format!("{name} is {}", problem.status),
+            },
             members: Vec::new(),
         }
     }
@@ -428,7 +431,7 @@ impl Desk {
         match (chain.closed, policy) {
             (Some(closed), _) => {
                 // What is parked without an end is taken up by whatever ends it.
-                problem.propose_at = closed.until.or(Some(PARKED));
+                problem.propose_at = Some(put_off(&closed));
             }
             (None, Some(policy)) => {
                 match self.cases.propose(&problem, &policy, &self.rules, &mut self.pen) {
@@ -451,7 +454,7 @@ impl Desk {
         problem.call_at = None;
         match (chain.closed, policy) {
             (Some(closed), _) => {
-                problem.call_at = closed.until.or(Some(PARKED));
+                problem.call_at = Some(put_off(&closed));
             }
             (None, Some(policy)) => {
                 let contract = self.contract_of(&problem);
@@ -515,6 +518,15 @@ impl Desk {
 /// Was somebody told something else than what holds, or was it withdrawn before it was sent?
 pub(crate) fn knows_otherwise(told: &Told, problem: &Problem) -> bool {
     !told.resolved && told.status != Some(problem.status)
+}
+
+/// When a proposal or call is decided upon again that a gate holds back. What may end early says so
+/// when it ends; only the others are waited for by the clock.
+fn put_off(closed: &Closed) -> Moment {
+    match (closed.gate, closed.until) {
+        ("window" | "silence" | "acknowledged" | "uplink", _) | (_, None) => PARKED,
+        (_, Some(until)) => until,
+    }
 }
 
 /// Is a channel read by people, who need to be told again and can be told late?

@@ -157,6 +157,8 @@ pub struct Desk {
     touched: BTreeSet<ProblemId>,
     /// Problems whose list of symptoms is not written yet.
     grown: BTreeSet<ProblemId>,
+    /// Those whom shards were told to let rest.
+    rested: BTreeSet<CheckableId>,
     cases: Cases,
     outbox: Outbox,
     windows: Windows,
@@ -194,6 +196,7 @@ impl Desk {
             unsettled: BTreeMap::new(),
             touched: BTreeSet::new(),
             grown: BTreeSet::new(),
+            rested: BTreeSet::new(),
             cases: Cases::default(),
             outbox: Outbox::new(installation),
             windows: Windows::default(),

@@ -334,9 +334,8 @@ impl Desk {
         let before = problem.severity;
         problem.severity = Severity::of(problem.status).unwrap_or(before);
         problem.changed_at = now;
-        if problem.severity > before && problem.acknowledged.as_ref().is_some_and(|it| !it.sticky) {
-            problem.acknowledged = None;
-        }
+        let worse =
+            problem.severity > before && problem.acknowledged.as_ref().is_some_and(|it| !it.sticky);
         // The end of flapping alone is no news; what is believed then may be.
         problem.ladder.due_at = Some(now);
         let note = Note {
@@ -349,6 +348,9 @@ impl Desk {
         };
         let id = problem.id;
         self.pen.event(note);
+        if worse {
+            self.acknowledgement_over(id, "engine", "it has become worse");
+        }
         self.attend(id);
     }
 

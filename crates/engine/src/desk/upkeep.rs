@@ -1,6 +1,6 @@
 //! What the desk does by itself: timers, windows, deliveries, signs of life, figures.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use model::{
     About, Alert, AlertKey, AlertKind, AlertState, CallId, CheckableId, Content, Delivery,
@@ -253,6 +253,7 @@ impl Desk {
         for it in &turned.ended {
             self.window_ended(it);
         }
+        self.let_rest();
         self.hold_clocks();
         if let Some(at) = self.windows.next() {
             self.set_timer(at, Timer::Windows);
@@ -290,9 +291,6 @@ impl Desk {
             self.put_occurrence(occurrence);
             self.window_event(EventKind::WindowBegan, it, "engine", String::new());
         }
-        if it.window.effect == WindowEffect::NoChecks {
-            self.rest(it, true);
-        }
         // What began within a window that was planned too late has not been told yet, perhaps.
         let covered = |problem: &&Problem| {
             let label = |name: &str| self.label_of(problem, name);
@@ -320,9 +318,6 @@ impl Desk {
             self.put_occurrence(occurrence);
             self.window_event(EventKind::WindowEnded, it, "engine", text);
         }
-        if it.window.effect == WindowEffect::NoChecks {
-            self.rest(it, false);
-        }
         self.rearm(|desk, problem| it.window.covers(|name| desk.label_of(problem, name)));
     }
 
@@ -346,13 +341,26 @@ impl Desk {
         self.directory.iter().filter(|it| covers(it.1)).map(|it| it.0).collect()
     }
 
-    fn rest(&mut self, it: &Running, resting: bool) {
-        for checkable in self.members(it) {
-            self.effects.push(Effect::Order(ToShard::Rest { checkable, resting }));
-            if !resting {
-                self.effects.push(Effect::Order(ToShard::CheckNow { checkable }));
-            }
+    /// Tells shards who rests now and who does not any more, however that came about.
+    fn let_rest(&mut self) {
+        let resting = self.resting();
+        for checkable in resting.difference(&self.rested) {
+            let order = ToShard::Rest { checkable: *checkable, resting: true };
+            self.effects.push(Effect::Order(order));
         }
+        for checkable in self.rested.difference(&resting) {
+            let checkable = *checkable;
+            self.effects.push(Effect::Order(ToShard::Rest { checkable, resting: false }));
+            self.effects.push(Effect::Order(ToShard::CheckNow { checkable }));
+        }
+        self.rested = resting;
+    }
+
+    /// Everybody whom a window that runs lets rest.
+    fn resting(&self) -> BTreeSet<CheckableId> {
+        let stopped = self.windows.running().iter();
+        let stopped = stopped.filter(|it| it.window.effect == WindowEffect::NoChecks);
+        stopped.flat_map(|it| self.members(it)).collect()
     }
 
     fn report_of(&self, it: &Running) -> WindowReport {
@@ -425,11 +433,9 @@ impl Desk {
 
     /// Orders that shards must have whatever they were told before: after a start or a reload.
     pub(crate) fn orders_in_force(&self) -> Vec<ToShard> {
-        let stopped = self.windows.running().iter();
-        let stopped = stopped.filter(|it| it.window.effect == WindowEffect::NoChecks);
-        let rests = stopped.flat_map(|it| self.members(it));
-        rests
-            .map(|checkable| ToShard::Rest { checkable, resting: true })
+        let rested = self.rested.iter();
+        rested
+            .map(|it| ToShard::Rest { checkable: *it, resting: true })
             .chain([ToShard::Blind { blind: self.guard.is_blind() }])
             .collect()
     }
@@ -710,9 +716,10 @@ impl Desk {
             .take_while(|it| it.ended_at.is_some_and(|at| now.since(at) <= recent));
         let all = self.problems.values().chain(recently);
         all.flat_map(|problem| {
-            let routes = problem.told.iter().filter(|(route, told)| {
-                *route.channel == *channel && (told.reached || told.status.is_some())
-            });
+            let routes = problem
+                .told
+                .iter()
+                .filter(|(route, told)| *route.channel == *channel && told.reached);
             routes.map(|(route, told)| Alert {
                 key: told.last,
                 route: route.clone(),

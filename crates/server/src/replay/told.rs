@@ -1,6 +1,6 @@
 //! What a replay shows of the desk.
 
-use std::{io::Write, sync::Arc, time::Duration};
+use std::{collections::VecDeque, io::Write, sync::Arc, time::Duration};
 
 use engine::desk::{Desk, Effect, Input, Outcome};
 use model::{
@@ -102,14 +102,17 @@ impl Told {
         outcome: Outcome,
         output: &mut impl Write,
     ) -> std::io::Result<()> {
-        for row in &outcome.rows {
-            write_row(at, row, output)?;
-        }
-        for effect in outcome.effects {
-            if let Effect::Deliver(alert) = effect {
-                let delivered = Input::Delivered { key: alert.key, delivery: Delivery::Taken };
-                let outcome = self.desk.handle(at, delivered);
-                self.take(at, outcome, output)?;
+        // A queue and no recursion: one alert that is taken makes room for the next.
+        let mut outcomes = VecDeque::from([outcome]);
+        while let Some(outcome) = outcomes.pop_front() {
+            for row in &outcome.rows {
+                write_row(at, row, output)?;
+            }
+            for effect in outcome.effects {
+                if let Effect::Deliver(alert) = effect {
+                    let delivered = Input::Delivered { key: alert.key, delivery: Delivery::Taken };
+                    outcomes.push_back(self.desk.handle(at, delivered));
+                }
             }
         }
         Ok(())

@@ -24,6 +24,9 @@ const ENDED_WITHIN: Duration = Duration::from_hours(24);
 /// At most so many of them, the newest.
 const ENDED_MAX: u32 = 10_000;
 
+/// At most so many decided proposals come back whose call is closed or that have none, the newest.
+const DONE_PROPOSALS_MAX: u32 = 2_000;
+
 /// At most so many closed calls come back, the newest: what a proposal is compared with.
 const CLOSED_CALLS_MAX: u32 = 2_000;
 
@@ -41,7 +44,7 @@ pub struct DeskPast {
     /// Tells this installation from others; the same for the whole life of the store.
     pub installation: u64,
     /// One of each object: open problems and those that ended lately or have a call that is not
-    /// closed, open proposals, calls that are not closed and the last closed ones, waiting alerts,
+    /// closed, open proposals and the last decided ones, calls that are not closed and the last closed ones, waiting alerts,
     /// silences, planned windows and overrides that are not over, occurrences of the last days,
     /// tokens, and requests that were answered lately. What is over comes in the order in which it
     /// ended, answers in that of answering, the rest by id.
@@ -80,8 +83,16 @@ fn problems(conn: &Connection, now: Moment, rows: &mut Vec<Row>) -> rusqlite::Re
 }
 
 fn cases(conn: &Connection, rows: &mut Vec<Row>) -> rusqlite::Result<()> {
-    let proposals = "SELECT id, body, sum FROM proposal WHERE state = 'open' ORDER BY id";
-    each(conn, "proposal", proposals, [], |_, it| rows.push(Row::Proposal(it)))?;
+    // One that was decided says who did so, and keeps what it covers in its call.
+    let proposals = "
+        SELECT id, body, sum FROM proposal WHERE id IN (
+            SELECT id FROM proposal WHERE state = 'open'
+            UNION SELECT held.value FROM call, json_each(call.body, '$.proposals') AS held
+                WHERE call.state <> 'closed'
+            UNION SELECT id FROM (SELECT id FROM proposal WHERE state <> 'open'
+                ORDER BY id DESC LIMIT ?1))
+        ORDER BY id";
+    each(conn, "proposal", proposals, [DONE_PROPOSALS_MAX], |_, it| rows.push(Row::Proposal(it)))?;
     let calls = "
         SELECT id, body, sum FROM call WHERE id IN (
             SELECT id FROM call WHERE state <> 'closed'

@@ -39,6 +39,7 @@ fn what_is_over_for_long_does_not_come_back_but_can_be_read() {
     let (long_ago, just) = (NOON.before(hours(25)), NOON.before(hours(23)));
     let running = Running::start(dir.path(), 1);
     let withdrawn = ProposalState::Withdrawn { at: NOON };
+    let decided = proposal(4, "acme", withdrawn);
     let mut called = ended(3, "acme", long_ago);
     called.call = Some(model::CallId(12));
     running.keep(
@@ -46,7 +47,7 @@ fn what_is_over_for_long_does_not_come_back_but_can_be_read() {
             Row::Problem(ended(1, "acme", long_ago).into()),
             Row::Problem(ended(2, "acme", just).into()),
             Row::Problem(called.clone().into()),
-            Row::Proposal(proposal(4, "acme", withdrawn).into()),
+            Row::Proposal(decided.clone().into()),
             Row::Alert(alert(1, 0, AlertState::Delivered { at: NOON }).into()),
             Row::Silence(silence(5, None, NOON).into()),
             Row::Silence(silence(6, None, Moment::from_nanos(u64::MAX)).into()),
@@ -63,6 +64,8 @@ fn what_is_over_for_long_does_not_come_back_but_can_be_read() {
     let expected = vec![
         Row::Problem(called.into()),
         Row::Problem(ended(2, "acme", just).into()),
+        // What a dispatcher has decided is not decided again.
+        Row::Proposal(decided.into()),
         Row::Call(call(12, "acme", CallState::Open).into()),
         Row::Silence(silence(6, None, Moment::from_nanos(u64::MAX)).into()),
     ];
