@@ -643,3 +643,32 @@ fn whoever_a_reload_takes_out_of_a_window_is_looked_at_again() {
     stage.take(outcome);
     assert!(stage.orders.contains(&ToShard::Rest { checkable: HTTP, resting: false }));
 }
+
+#[test]
+fn a_reload_that_asks_for_fewer_canaries_lets_us_see_again() {
+    let mut stage = Stage::plain();
+    stage.feed(Input::Believed(Vec::new()));
+    stage.hard(CANARY, Status::Down);
+    assert_eq!(stage.open(), ["own uplink"]);
+    stage.orders.clear();
+    let uplink = Uplink { needed: 0, ..duty().uplink };
+    let fewer = Duty { uplink, ..duty() };
+    let outcome = stage.desk.arrange(at(1), Arc::new(fewer), Arc::default(), subjects());
+    stage.take(outcome);
+    assert!(stage.orders.contains(&ToShard::Blind { blind: false }));
+    assert!(stage.open().is_empty());
+}
+
+#[test]
+fn a_host_that_becomes_a_canary_still_ends_its_problem() {
+    let mut stage = Stage::plain();
+    stage.feed(Input::Believed(Vec::new()));
+    stage.hard(WEB, Status::Down);
+    stage.told();
+    let uplink = Uplink { canaries: vec!["acme/web".into(), "campanile/out".into()], needed: 1 };
+    let outcome =
+        stage.desk.arrange(at(1), Arc::new(Duty { uplink, ..duty() }), Arc::default(), subjects());
+    stage.take(outcome);
+    stage.hard(WEB, Status::Up);
+    assert_eq!(stage.told(), ["resolve acme/web by psa"]);
+}

@@ -112,6 +112,11 @@ impl Guard {
     ) -> Turn {
         let Some(known) = self.canaries.get_mut(&id) else { return Turn::None };
         *known = (fine, kind);
+        self.review(now)
+    }
+
+    /// What follows from all canaries as they are, and from how many are needed.
+    pub(crate) fn review(&mut self, now: Moment) -> Turn {
         let fine = self.canaries.values().filter(|it| it.0).count();
         let not_believed_bad =
             self.canaries.values().filter(|it| it.0 || it.1 == StateType::Soft).count();

@@ -69,8 +69,13 @@ impl Desk {
     pub(crate) fn judge(&mut self, id: CheckableId) {
         let Some(it) = self.directory.get(id) else { return };
         if self.guard.is_canary(id) {
+            let fine = it.status.is_fine() && it.kind == StateType::Hard;
+            let before_it_was_one = it.problem.filter(|_| fine);
             let turn = self.guard.canary(self.pen.now, id, it.status.is_fine(), it.kind);
             self.sight_turned(turn);
+            if let Some(problem) = before_it_was_one {
+                self.end(problem, Ending::Recovered);
+            }
             return;
         }
         let (status, kind, flapping) = (it.status, it.kind, it.flapping);

@@ -111,8 +111,18 @@ impl Desk {
         let duty = Arc::clone(&self.rules.duty);
         self.hosts = self.directory.iter().filter(|it| it.1.subject.of_host).count();
         let canaries = duty.uplink.canaries.iter().filter_map(|it| self.directory.id_of(it));
-        self.guard.configure(&duty.uplink, canaries);
-        if self.guard.is_blind() && self.guard.count().1 == 0 {
+        let canaries: Vec<_> = canaries.collect();
+        self.guard.configure(&duty.uplink, canaries.iter().copied());
+        if self.recalled {
+            // Others may stand for the world now, or fewer be enough.
+            for id in canaries {
+                if let Some(it) = self.directory.get(id) {
+                    self.guard.recall(id, it.status.is_fine(), it.kind);
+                }
+            }
+            let turn = self.guard.review(self.pen.now);
+            self.sight_turned(turn);
+        } else if self.guard.is_blind() && self.guard.count().1 == 0 {
             // Nobody is left who could say that we see again.
             self.sight_turned(Turn::SeesAgain);
         }
