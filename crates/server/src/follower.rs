@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
+use config::{Loaded, Severity};
 use console::{ReloadOutcome, ReloadRequest};
 use model::{Belief, Check, CheckableId, Duty, EngineSettings, Moment, Plan, Span};
 use store::Order;
@@ -17,6 +18,7 @@ use crate::{
     load,
     parts::{Parts, blocking, limits_of},
     register::Register,
+    routing::routing_tests,
     shard::{Change, rules_mark},
 };
 
@@ -176,6 +178,11 @@ impl<'a> Follower<'a> {
             self.parts.common.shared.reload_failed();
             return ReloadOutcome::Refused(text);
         };
+        if let Some(text) = red_tests(&loaded) {
+            tracing::error!("the configuration was not taken over:\n{text}");
+            self.parts.common.shared.reload_failed();
+            return ReloadOutcome::Refused(text);
+        }
         self.warn_of_restart(&plan.engine);
         self.apply(plan, &Restored::default()).await;
         let text = format!("{}{}\n", loaded.render(false), loaded.summary());
@@ -195,4 +202,17 @@ impl<'a> Follower<'a> {
             tracing::warn!("`{key}:` under `engine:` is taken over at the next start");
         }
     }
+}
+
+/// What the routing tests beside the files find wrong with them; `None` if nothing.
+fn red_tests(loaded: &Loaded) -> Option<String> {
+    let (tests, mut mistakes) = config::tests(loaded);
+    mistakes.retain(|it| it.severity() == Severity::Error);
+    let mut text = loaded.render_all(&mistakes, false);
+    for it in routing_tests(loaded, &tests) {
+        for fault in &it.faults {
+            text.push_str(&format!("{}: {}: {fault}\n", it.place, it.name));
+        }
+    }
+    (!text.is_empty()).then_some(text)
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::json;
-use tests::{Door, Engine, Manner, Receiver, Sandbox, until};
+use tests::{Door, Engine, Manner, Page, Receiver, Sandbox, until};
 
 use crate::estate::{URGENT, checks, checks_with, config, watching};
 
@@ -135,4 +135,27 @@ fn a_stop_between_trigger_and_recovery_loses_and_repeats_nothing() {
 #[test]
 fn a_kill_between_trigger_and_recovery_loses_and_repeats_nothing() {
     ended_in_between(Engine::kill9);
+}
+
+#[test]
+fn a_reload_with_a_red_routing_test_is_refused_and_says_why() {
+    let receiver = Receiver::new();
+    let door = Door::new();
+    let files = checks(&[("door", &door)]);
+    let engine = Engine::start(&config(&receiver, URGENT), &[("acme", &files)]);
+    engine.wait_for_hard(DOOR, 0);
+    let reload = || Page::ask(engine.address(), "POST", "/-/reload").unwrap();
+    let test = |told: &str| {
+        format!(
+            "tests:\n  a closed door:\n    given: {{ {DOOR}: crit for 1m }}\n    at: Sun 03:00\n    \
+             told: {told}\n"
+        )
+    };
+    engine.sandbox().write("checks/acme.test.yaml", &test("nobody"));
+    let refused = reload();
+    assert_ne!(refused.code, 200);
+    assert!(refused.body.contains("a closed door: told besides"), "{}", refused.body);
+    engine.sandbox().write("checks/acme.test.yaml", &test("[ \"anna by psa\" ]"));
+    let taken = reload();
+    assert_eq!(taken.code, 200, "{}", taken.body);
 }
