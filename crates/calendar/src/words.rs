@@ -25,17 +25,26 @@ pub(crate) fn day(word: Word<'_>) -> Result<u32, Fault> {
     }
     let start = word.text.get(..3);
     let long = DAYS.into_iter().find(|it| start.is_some_and(|of| it.eq_ignore_ascii_case(of)));
+    let swapped = || DAYS.into_iter().find(|it| letters(it) == letters(word.text));
     let fault = word.is_not("a day of the week");
-    Err(match long {
+    Err(match long.or_else(swapped) {
         Some(near) => fault.hint(format!("write `{near}`")),
         None => fault.hint("days are `Mon`, `Tue`, `Wed`, `Thu`, `Fri`, `Sat` and `Sun`"),
     })
 }
 
+/// The letters of a word in the order of the alphabet: two that were swapped make no difference.
+fn letters(word: &str) -> Vec<u8> {
+    let mut letters = word.to_ascii_lowercase().into_bytes();
+    letters.sort_unstable();
+    letters
+}
+
 /// Reads `08:00` as minutes of the day, at most `limit`.
 pub(crate) fn minute(word: Word<'_>, limit: u32) -> Result<u32, Fault> {
     if word.text.is_empty() {
-        return Err(word.fault("a time is missing"));
+        let fault = word.fault("a time is missing");
+        return Err(fault.hint("write hours and minutes, as in `08:00`"));
     }
     let parts = word.split(':').and_then(|(hours, minutes)| {
         (minutes.text.len() == 2).then_some((hours.number(2)?, minutes.number(2)?))

@@ -11,26 +11,21 @@ const COVERAGE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How far ahead a maintenance is looked for: a yearly one takes place within it.
 const AHEAD: Duration = Duration::from_secs(400 * 24 * 3600);
 
-fn ours(fault: calendar::Fault) -> Fault {
-    let hint = Some(fault.hint).filter(|it| !it.is_empty());
-    Fault { span: fault.span, what: fault.what, hint }
-}
-
 pub(super) fn week_hours(text: &str, zone: &Arc<str>) -> Result<WeekHours, Fault> {
-    calendar::week_hours(text, zone).map_err(ours)
+    calendar::week_hours(text, zone).map_err(Fault::from)
 }
 
 pub(super) fn holidays(ics: &str) -> Result<Vec<i32>, Fault> {
-    calendar::holidays(ics).map_err(ours)
+    calendar::holidays(ics).map_err(Fault::from)
 }
 
 pub(super) fn date(text: &str) -> Result<i32, Fault> {
-    calendar::date(text).map_err(ours)
+    calendar::date(text).map_err(Fault::from)
 }
 
 /// `2026-12-25`, a range of dates, or `12-26` of every year.
 pub(super) fn days(text: &str) -> Result<Vec<i32>, Fault> {
-    calendar::dates(text).map_err(ours)
+    calendar::dates(text).map_err(Fault::from)
 }
 
 pub(super) fn business_days(hours: &WeekHours, days: u16) -> Duration {
@@ -38,11 +33,11 @@ pub(super) fn business_days(hours: &WeekHours, days: u16) -> Duration {
 }
 
 pub(super) fn recurrence(text: &str, zone: &Arc<str>) -> Result<Recurrence, Fault> {
-    calendar::recurrence(text, zone).map_err(ours)
+    calendar::recurrence(text, zone).map_err(Fault::from)
 }
 
 pub(crate) fn moment(text: &str, zone: &str, now: Moment) -> Result<Moment, Fault> {
-    calendar::parse_moment(text, zone, now).map_err(ours)
+    calendar::parse_moment(text, zone, now).map_err(Fault::from)
 }
 
 /// Why a maintenance will not take place; `None` if it will.

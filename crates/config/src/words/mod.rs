@@ -54,6 +54,14 @@ pub(crate) struct Fault {
     pub(crate) hint: Option<String>,
 }
 
+/// The calendar's faults are told like ours.
+impl From<calendar::Fault> for Fault {
+    fn from(fault: calendar::Fault) -> Self {
+        let hint = Some(fault.hint).filter(|it| !it.is_empty());
+        Self { span: fault.span, what: fault.what, hint }
+    }
+}
+
 impl Fault {
     fn new(span: Range<usize>, what: impl Into<String>) -> Self {
         Self { span, what: what.into(), hint: None }
