@@ -4,12 +4,15 @@
 //! one list of rows, to be kept together or not at all, and effects, to be carried out only once the
 //! rows are kept. So nobody is ever told what a crash could make undone.
 
+mod call_news;
 mod cases;
 mod commands;
+mod deliveries;
 mod gates;
 mod guard;
 mod hypothesis;
 mod ladder;
+mod maintenance;
 mod outbox;
 mod pen;
 mod problems;
