@@ -171,6 +171,9 @@ pub struct Told {
     pub status: Option<Status>,
     /// Has a trigger reached it, or may it have?
     pub reached: bool,
+    /// The status that the last trigger or reminder told which reached it.
+    #[serde(default)]
+    pub arrived: Option<Status>,
     /// Has its resolve been owed?
     pub resolved: bool,
 }

@@ -10,7 +10,7 @@ use model::{
 use super::{
     Desk, Effect,
     ladder::NO_STEP,
-    outbox::{Settled, in_past_tense, says_bad, tales},
+    outbox::{Fate, Settled, in_past_tense, says_bad, tales},
     timers::Timer,
     who::EVERYBODY,
 };
@@ -49,7 +49,7 @@ impl Desk {
         match settled {
             Settled::Reached { route, tales, .. } => {
                 for tale in tales.into_iter().filter(|it| says_bad(it.kind)) {
-                    self.mark_reached(tale.problem, &route);
+                    self.mark_reached(tale.problem, &route, tale.status);
                 }
                 self.own_trouble_over(&trouble_name(&route.channel));
             }
@@ -67,6 +67,9 @@ impl Desk {
             }
             Settled::Withdrawn { alert } => {
                 self.mark_doubtful(&alert);
+                if !alert.may_have_arrived {
+                    self.forget_told(&alert);
+                }
             }
             Settled::Retry => {}
         }
@@ -76,12 +79,24 @@ impl Desk {
     fn mark_doubtful(&mut self, alert: &Alert) {
         if alert.may_have_arrived {
             for tale in tales(alert).into_iter().filter(|it| says_bad(it.kind)) {
-                self.mark_reached(tale.problem, &alert.route);
+                self.mark_reached(tale.problem, &alert.route, tale.status);
             }
         }
     }
 
-    fn mark_reached(&mut self, id: ProblemId, route: &Route) {
+    /// What was on its way when a gate closed has not arrived: whether to tell it is decided again.
+    fn forget_told(&mut self, alert: &Alert) {
+        for tale in tales(alert).into_iter().filter(|it| says_bad(it.kind)) {
+            let Some(problem) = self.problems.get_mut(&tale.problem) else { continue };
+            if forget_withdrawn(problem, &[(alert.route.clone(), Fate::Withdrawn)]) {
+                problem.ladder.due_at = Some(self.pen.now);
+                self.touched.insert(tale.problem);
+                self.look_after(tale.problem);
+            }
+        }
+    }
+
+    fn mark_reached(&mut self, id: ProblemId, route: &Route, status: Status) {
         let problem = match self.problems.get_mut(&id) {
             Some(it) => it,
             None => match self.ended.get_mut(&id) {
@@ -89,8 +104,10 @@ impl Desk {
                 None => return,
             },
         };
-        let Some(told) = problem.told.get_mut(route).filter(|it| !it.reached) else { return };
+        let known = |it: &&mut Told| it.reached && it.arrived == Some(status);
+        let Some(told) = problem.told.get_mut(route).filter(|it| !known(it)) else { return };
         told.reached = true;
+        told.arrived = Some(status);
         if problem.is_open() {
             self.touched.insert(id);
         } else {
@@ -137,6 +154,7 @@ impl Desk {
             ordinal: 0,
             status: None,
             reached: false,
+            arrived: None,
             resolved: !says_bad(kind),
         });
         told.last = alert.key;
@@ -260,6 +278,22 @@ impl Desk {
         })
         .collect()
     }
+}
+
+/// What was withdrawn before it was sent has told nobody: each route knows what reached it before.
+/// `false` if that changes nothing.
+pub(crate) fn forget_withdrawn(problem: &mut Problem, fates: &[(Route, Fate)]) -> bool {
+    let mut changed = false;
+    for (route, fate) in fates {
+        if let Some(told) = problem.told.get_mut(route)
+            && *fate == Fate::Withdrawn
+            && told.status != told.arrived
+        {
+            told.status = told.arrived;
+            changed = true;
+        }
+    }
+    changed
 }
 
 fn was_told(

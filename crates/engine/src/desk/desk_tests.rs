@@ -143,6 +143,8 @@ struct Stage {
     rows: Vec<Row>,
     orders: Vec<ToShard>,
     sent: Vec<Alert>,
+    /// What receivers answer; `None`: nothing yet.
+    answer: Option<Delivery>,
     replies: Vec<Reply>,
     statuses: BTreeMap<CheckableId, Look>,
 }
@@ -157,6 +159,7 @@ impl Stage {
             rows: Vec::new(),
             orders: Vec::new(),
             sent: Vec::new(),
+            answer: Some(Delivery::Taken),
             replies: Vec::new(),
             statuses: BTreeMap::new(),
         }
@@ -178,7 +181,9 @@ impl Stage {
                 Effect::Deliver(alert) => {
                     let key = alert.key;
                     self.sent.push(*alert);
-                    self.feed(Input::Delivered { key, delivery: Delivery::Taken });
+                    if let Some(delivery) = self.answer.clone() {
+                        self.feed(Input::Delivered { key, delivery });
+                    }
                 }
                 Effect::Answer { reply, .. } => self.replies.push(reply),
                 Effect::Order(order) => self.orders.push(order),
@@ -489,6 +494,47 @@ fn worse_news_is_told_to_whoever_knows_the_better() {
     stage.told();
     stage.hard(HTTP, Status::Critical);
     assert_eq!(stage.told(), ["trigger acme/web/http by psa"]);
+}
+
+fn fails_for_now() -> Delivery {
+    Delivery::Later { fault: "busy".into(), after: None, may_have_arrived: false }
+}
+
+#[test]
+fn worse_news_that_a_silence_took_back_before_it_arrived_is_told_when_that_ends() {
+    let mut stage = Stage::plain();
+    stage.hard(HTTP, Status::Warning);
+    stage.answer = Some(fails_for_now());
+    stage.hard(HTTP, Status::Critical);
+    let silence = silence_of_acme(&mut stage, 5_000);
+    stage.pass(600);
+    (stage.answer, stage.sent) = (Some(Delivery::Taken), Vec::new());
+    stage.ask(Command::Unsilence { silence });
+    assert_eq!(stage.told()[..1], ["trigger acme/web/http by psa"]);
+}
+
+#[test]
+fn worse_news_that_fails_on_its_way_within_a_silence_is_told_when_that_ends() {
+    for still_silent in [true, false] {
+        let mut stage = Stage::plain();
+        stage.hard(HTTP, Status::Warning);
+        stage.answer = None;
+        stage.told();
+        stage.hard(HTTP, Status::Critical);
+        let key = stage.sent.pop().unwrap().key;
+        let silence = silence_of_acme(&mut stage, 5_000);
+        if !still_silent {
+            stage.ask(Command::Unsilence { silence });
+        }
+        stage.answer = Some(Delivery::Taken);
+        stage.feed(Input::Delivered { key, delivery: fails_for_now() });
+        if still_silent {
+            assert!(stage.told().is_empty());
+            stage.ask(Command::Unsilence { silence });
+        }
+        stage.pass(60);
+        assert_eq!(stage.told(), ["trigger acme/web/http by psa"], "{still_silent}");
+    }
 }
 
 #[test]

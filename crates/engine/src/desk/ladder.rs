@@ -312,6 +312,7 @@ impl Desk {
             ordinal,
             status: None,
             reached: false,
+            arrived: None,
             // Whoever was only asked was not told: there is nothing to resolve or to renew.
             resolved: kind == AlertKind::Question,
         });

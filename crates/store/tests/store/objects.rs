@@ -24,6 +24,7 @@ pub(crate) fn problem(id: u64, customer: &str) -> Problem {
         ordinal: 2,
         status: Some(Status::Critical),
         reached: true,
+        arrived: None,
         resolved: false,
     };
     Problem {

@@ -39,6 +39,7 @@ pub(crate) fn problem(id: u64, customer: &str) -> Problem {
         ordinal: 1,
         status: Some(Status::Critical),
         reached: true,
+        arrived: None,
         resolved: false,
     };
     let passage = Passage { at: NOW, status: Status::Critical, hard: true, text: "refused".into() };

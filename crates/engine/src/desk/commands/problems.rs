@@ -9,7 +9,7 @@ use model::{
 
 use super::{AHEAD_MAX, bad_text, conflict, done, invalid};
 use crate::desk::{
-    Desk, cases::Place, ladder::NO_STEP, outbox::Fate, problems::policy_of, upkeep::unpark,
+    Desk, cases::Place, deliveries::forget_withdrawn, ladder::NO_STEP, problems::policy_of, upkeep::unpark,
 };
 
 impl Desk {
@@ -83,14 +83,7 @@ impl Desk {
         // Where an acknowledgement stops nothing, nothing that is owed is taken back.
         let stops = policy_of(&problem, &self.rules).is_none_or(|it| it.stop_on_acknowledge);
         let fates = if stops { self.outbox.suppressed(id, &mut self.pen) } else { Vec::new() };
-        for (route, fate) in fates {
-            if let Some(told) = problem.told.get_mut(&route)
-                && fate == Fate::Withdrawn
-                && !told.reached
-            {
-                told.status = None;
-            }
-        }
+        forget_withdrawn(&mut problem, &fates);
         self.tell_acknowledged(&mut problem, &by);
         let (name, customer) = (problem.about.name(), Arc::clone(&problem.customer));
         self.cases.touch(&problem.about, &mut self.pen);

@@ -7,7 +7,7 @@ use model::{
 };
 
 use super::{NOTES_MAX, bad_scope, bad_text, done, full, only_customer};
-use crate::desk::{Desk, outbox::Fate, timers::Timer};
+use crate::desk::{Desk, deliveries::forget_withdrawn, timers::Timer};
 
 impl Desk {
     pub(super) fn silence(
@@ -71,14 +71,8 @@ impl Desk {
     pub(crate) fn hush(&mut self, id: ProblemId) {
         let fates = self.outbox.suppressed(id, &mut self.pen);
         let Some(problem) = self.problems.get_mut(&id) else { return };
-        for (route, fate) in fates {
-            if let Some(told) = problem.told.get_mut(&route)
-                && fate == Fate::Withdrawn
-                && !told.reached
-            {
-                told.status = None;
-                self.touched.insert(id);
-            }
+        if forget_withdrawn(problem, &fates) {
+            self.touched.insert(id);
         }
     }
 

@@ -33,7 +33,7 @@ use std::{
 
 use model::{
     Alert, AlertKey, AlertKind, AlertState, Channel, Delivery, Moment, ProblemId, Route, Row,
-    WithdrawReason,
+    Status, WithdrawReason,
 };
 
 use self::{
@@ -96,6 +96,8 @@ pub(crate) struct Tale {
     pub(crate) problem: ProblemId,
     /// What it said of it.
     pub(crate) kind: AlertKind,
+    /// In which status it said it to be.
+    pub(crate) status: Status,
     /// The alert that was owed; the digest has another key.
     pub(crate) key: AlertKey,
 }
@@ -147,11 +149,14 @@ pub(crate) type WasTold<'a> = &'a dyn Fn(ProblemId, &Route) -> bool;
 /// What a message tells: of one problem, or a digest of several.
 pub(crate) fn tales(alert: &Alert) -> Vec<Tale> {
     let Alert { problem, kind, key, .. } = *alert;
+    let status = alert.content.status;
     if alert.content.members.is_empty() {
-        return vec![Tale { problem, kind, key }];
+        return vec![Tale { problem, kind, status, key }];
     }
     let members = alert.content.members.iter();
-    members.map(|it| Tale { problem: it.problem, kind: it.kind, key: it.key }).collect()
+    members
+        .map(|it| Tale { problem: it.problem, kind: it.kind, status: it.status, key: it.key })
+        .collect()
 }
 
 /// An alert that is handed on may be about something that is over by now: then it says so, since

@@ -231,7 +231,7 @@ fn what_is_taken_is_delivered_and_nothing_waits() {
     assert_eq!(bench.due(), [key]);
     assert!(bench.rows[&key].may_have_arrived, "a hand-out is written down before it is sent");
     assert_eq!(bench.due(), []);
-    let tale = Tale { problem: ProblemId(1), kind: AlertKind::Trigger, key };
+    let tale = Tale { problem: ProblemId(1), kind: AlertKind::Trigger, status: Status::Critical, key };
     let reached = Settled::Reached { route: to_hook(), key, tales: vec![tale] };
     assert_eq!(bench.settle(key, Delivery::Taken), Some(reached));
     assert_eq!(bench.state(key), &AlertState::Delivered { at: BEGIN });
