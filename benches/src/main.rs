@@ -14,6 +14,7 @@ mod account;
 mod floor;
 mod lateness;
 mod load;
+mod page;
 mod report;
 mod snmp;
 mod targets;
@@ -34,6 +35,8 @@ struct Command {
 enum Verb {
     /// Thousands of services every ten seconds: lateness, CPU per look, memory per service
     Watch(watch::Options),
+    /// Thousands of services fail within five seconds: from the belief to the page at its receiver
+    Page(page::Options),
     /// The servers that are looked at; ends with its standard input
     #[command(hide = true)]
     Targets {
@@ -45,6 +48,7 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Command::parse().verb {
         Verb::Watch(options) => watch::run(&options),
+        Verb::Page(options) => page::run(&options),
         Verb::Targets { hosts } => targets::serve(hosts).map(|()| true),
     };
     match done {

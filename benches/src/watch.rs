@@ -146,7 +146,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
 }
 
 /// Brings the binary that is measured up to date.
-fn build() -> Result<PathBuf> {
+pub(crate) fn build() -> Result<PathBuf> {
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .args(["build", "--quiet", "--release", "--package", "campanile"])

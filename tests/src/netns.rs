@@ -10,8 +10,11 @@ use std::{
     process::{Command, Output},
 };
 
-/// Links of four addresses each that fit into 10.199.0.0/16.
-const LINKS: u32 = 16_384;
+/// Links at once. Each has four addresses of 10.199.0.0/16 for itself, and [`INHABITANTS`] of
+/// 100.64.0.0/10 for whatever lives at its far end.
+const LINKS: u32 = 8_192;
+/// Addresses behind one link.
+const INHABITANTS: u32 = 512;
 
 /// A host at the end of a link.
 #[derive(Debug)]
@@ -48,6 +51,11 @@ impl Link {
 
     fn address(&self, host: u32) -> Ipv4Addr {
         Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 199, 0, 0)) + self.number * 4 + host)
+    }
+
+    /// The network of those who live at its far end.
+    fn inhabited(&self) -> u32 {
+        u32::from(Ipv4Addr::new(100, 64, 0, 0)) + self.number * INHABITANTS
     }
 
     fn near(&self) -> Ipv4Addr {
@@ -119,6 +127,33 @@ impl Netns {
     #[must_use]
     pub fn address(&self) -> Ipv4Addr {
         self.link.far()
+    }
+
+    /// Gives it `count` more addresses, as if so many hosts lived there, and this machine the way
+    /// to them.
+    ///
+    /// # Panics
+    /// When there are too many of them, or when it is itself behind another one.
+    #[must_use]
+    pub fn inhabit(&self, count: u32) -> Vec<Ipv4Addr> {
+        assert!(self.near.is_none() && count < INHABITANTS, "{count} behind one link");
+        let first = self.link.inhabited();
+        let all: Vec<Ipv4Addr> = (1..=count).map(|it| Ipv4Addr::from(first + it)).collect();
+        all.iter().for_each(|it| self.arrives(*it));
+        let prefix = 32 - INHABITANTS.trailing_zeros();
+        let network = format!("{}/{prefix}", Ipv4Addr::from(first));
+        ip(None, &["route", "replace", &network, "via", &self.address().to_string()]);
+        all
+    }
+
+    /// One of those who live there falls silent.
+    pub fn leaves(&self, address: Ipv4Addr) {
+        ip(Some(&self.name), &["address", "delete", &format!("{address}/32"), "dev", "lo"]);
+    }
+
+    /// It is there again.
+    pub fn arrives(&self, address: Ipv4Addr) {
+        ip(Some(&self.name), &["address", "add", &format!("{address}/32"), "dev", "lo"]);
     }
 
     /// The name of its namespace, for `ip netns exec`.
@@ -205,9 +240,24 @@ mod tests {
     use super::*;
 
     fn answers(host: &Netns) -> bool {
-        let address = host.address().to_string();
+        pings(host.address())
+    }
+
+    fn pings(address: Ipv4Addr) -> bool {
         let mut ping = Command::new("ping");
-        ping.args(["-q", "-n", "-c", "1", "-W", "1", &address]).output().unwrap().status.success()
+        ping.args(["-q", "-n", "-c", "1", "-W", "1", &address.to_string()]);
+        ping.output().unwrap().status.success()
+    }
+
+    #[test]
+    fn many_live_at_the_end_of_a_link() {
+        let site = Netns::new();
+        let all = site.inhabit(3);
+        assert!(all.iter().all(|it| pings(*it)));
+        site.leaves(all[1]);
+        assert_eq!(all.iter().map(|it| pings(*it)).collect::<Vec<_>>(), [true, false, true]);
+        site.cut();
+        assert!(!pings(all[0]));
     }
 
     #[test]

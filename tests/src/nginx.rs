@@ -108,7 +108,7 @@ pub(crate) fn path_with_sbin() -> String {
     format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
-/// A certificate and its key, signed by itself.
+/// A certificate and its key, signed by itself or by an authority.
 #[derive(Debug)]
 pub struct Certificate {
     sandbox: Sandbox,
@@ -132,6 +132,37 @@ impl Certificate {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Self { sandbox }
+    }
+
+    /// A certificate for `name` that is signed by an authority of its own: [`Self::authority`].
+    ///
+    /// # Panics
+    /// When openssl cannot make it.
+    #[must_use]
+    pub fn signed_for(name: &str) -> Self {
+        let sandbox = Sandbox::new();
+        let openssl = |args: &[&str]| {
+            let output =
+                Command::new("openssl").current_dir(sandbox.path()).args(args).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        };
+        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+        let authority = ["req", "-x509", "-subj", "/CN=an authority", "-keyout", "ca.key", "-out"];
+        openssl(&[&authority[..], &["authority.pem"], &key[..]].concat());
+        let subject = format!("/CN={name}");
+        let request = ["req", "-subj", &subject, "-keyout", "key.pem", "-out", "request.pem"];
+        openssl(&[&request[..], &key[..]].concat());
+        sandbox.write("names", &format!("subjectAltName=DNS:{name}\n"));
+        let files = ["-CA", "authority.pem", "-CAkey", "ca.key", "-extfile", "names"];
+        let sign = ["x509", "-req", "-in", "request.pem", "-CAcreateserial", "-out", "chain.pem"];
+        openssl(&[&sign[..], &files[..], &["-days", "30"]].concat());
+        Self { sandbox }
+    }
+
+    /// The file with the authority's certificate.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.sandbox.path().join("authority.pem")
     }
 
     /// The file with the certificate.
@@ -165,11 +196,21 @@ mod tests {
     #[test]
     fn it_speaks_tls() {
         let certificate = Certificate::for_name("tls.test", 30);
-        let nginx = Nginx::start_tls(&certificate, "location / { return 204; }");
+        speaks_tls(&certificate, certificate.chain());
+    }
+
+    #[test]
+    fn it_speaks_tls_by_an_authority() {
+        let certificate = Certificate::signed_for("tls.test");
+        speaks_tls(&certificate, certificate.authority());
+    }
+
+    fn speaks_tls(certificate: &Certificate, trusted: PathBuf) {
+        let nginx = Nginx::start_tls(certificate, "location / { return 204; }");
         let output = Command::new("openssl")
             .args(["s_client", "-connect", &format!("127.0.0.1:{}", nginx.port())])
             .args(["-servername", "tls.test", "-CAfile"])
-            .arg(certificate.chain())
+            .arg(trusted)
             .stdin(std::process::Stdio::null())
             .output()
             .unwrap();

@@ -29,6 +29,8 @@ const LOOK: Duration = Duration::from_millis(100);
 pub enum Manner {
     /// Takes it: `200`.
     Take,
+    /// The same, but thinks about it for so long.
+    TakeAfter(Duration),
     /// Answers with this status, and has not taken it.
     Answer(u16),
     /// `429`, and wants to be left alone for so many seconds.
@@ -196,6 +198,12 @@ impl Receiver {
         all.iter().filter(|it| it.taken).cloned().collect()
     }
 
+    /// How much it has taken so far.
+    #[must_use]
+    pub fn taken_count(&self) -> usize {
+        lock(&self.shared.received).iter().filter(|it| it.taken).count()
+    }
+
     /// Waits until `holds` of what it has taken.
     ///
     /// # Panics
@@ -230,7 +238,10 @@ impl Shared {
             let rules = self.rules.load(Relaxed);
             let manner = self.keep(&mut request);
             match manner {
-                Manner::Take => {
+                Manner::Take | Manner::TakeAfter(_) => {
+                    if let Manner::TakeAfter(pause) = manner {
+                        thread::sleep(pause);
+                    }
                     writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")?
                 }
                 Manner::Answer(status) => {
@@ -258,7 +269,7 @@ impl Shared {
         let mut received = lock(&self.received);
         let scripted = lock(&self.script).pop_front();
         let manner = scripted.unwrap_or_else(|| (lock(&self.rule))(request, received.len()));
-        request.taken = matches!(manner, Manner::Take | Manner::TakeAndCut);
+        request.taken = matches!(manner, Manner::Take | Manner::TakeAfter(_) | Manner::TakeAndCut);
         received.push(request.clone());
         manner
     }

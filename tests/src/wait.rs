@@ -16,14 +16,26 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Panics
 /// After [`LIMIT`], with what the last look said.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+pub fn until<T>(what: &str, look: impl FnMut() -> Result<T, String>) -> T {
+    until_within(LIMIT, what, look)
+}
+
+/// The same, for what the engine itself lets take longer than [`LIMIT`].
+///
+/// # Panics
+/// After `limit`, with what the last look said.
+pub fn until_within<T>(
+    limit: Duration,
+    what: &str,
+    mut look: impl FnMut() -> Result<T, String>,
+) -> T {
     let start = Instant::now();
     loop {
         let why = match look() {
             Ok(found) => return found,
             Err(why) => why,
         };
-        assert!(start.elapsed() < LIMIT, "waited {LIMIT:?} in vain for {what}: {why}");
+        assert!(start.elapsed() < limit, "waited {limit:?} in vain for {what}: {why}");
         thread::sleep(PAUSE);
     }
 }

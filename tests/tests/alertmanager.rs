@@ -8,8 +8,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use model::{
-    About, Alert, AlertKey, AlertKind, AlertState, Content, Delivery, Moment, Params, ProblemId,
-    Route, Severity, Status, Value as Param,
+    About, Alert, AlertKey, AlertKind, AlertState, Content, Delivery, Member, Moment, Params,
+    ProblemId, Route, Severity, Status, Value as Param,
 };
 use notify::{Contact, World, WorldSettings};
 use serde_json::Value;
@@ -119,4 +119,73 @@ fn a_real_alertmanager_shows_what_fires_and_tells_when_it_is_over() {
     for field in real.keys() {
         assert!(ours.contains_key(field), "{field}");
     }
+}
+
+/// A digest of three problems, each with labels of its own.
+fn digest(kind: AlertKind, since: Moment) -> Alert {
+    let mut digest = alert(kind, since);
+    digest.problem = ProblemId(0);
+    digest.content.about = None;
+    digest.content.labels.clear();
+    digest.content.members = (1..=3_u32)
+        .map(|number| Member {
+            key: AlertKey(u128::from(number)),
+            kind,
+            problem: ProblemId(u64::from(number)),
+            ordinal: digest.ordinal,
+            about: Some(About::Checkable(format!("acme/web{number}/http").into())),
+            name: format!("acme/web{number}/http"),
+            labels: BTreeMap::from([("my-team".into(), format!("team {number}").into())]),
+            status: digest.content.status,
+            severity: digest.content.severity,
+            text: digest.content.text.clone(),
+            since,
+            ended_at: digest.content.ended_at,
+        })
+        .collect();
+    digest
+}
+
+#[test]
+fn a_real_alertmanager_knows_the_problems_of_a_digest_and_their_ends_apart() {
+    let receiver = Receiver::new();
+    let server = AlertmanagerServer::telling(&receiver.url("/real"));
+    let since = now();
+    let post = |alert: &Alert| {
+        let urls = Param::List(vec![text(&server.url())]);
+        post("alertmanager", Params([("urls", urls)].into()), alert)
+    };
+    let labels = |alerts: &[Value]| {
+        let pair = |it: &Value| (it["labels"]["host"].clone(), it["labels"]["my_team"].clone());
+        let mut pairs: Vec<_> = alerts.iter().map(pair).map(|it| format!("{it:?}")).collect();
+        pairs.sort_unstable();
+        pairs
+    };
+    assert_eq!(post(&digest(AlertKind::Trigger, since)), Delivery::Taken, "{}", server.log());
+    let shown = until("three alerts", || {
+        let alerts = server.alerts()?;
+        if alerts.len() == 3 { Ok(alerts) } else { Err(format!("{alerts:?}")) }
+    });
+    let expected =
+        (1..=3).map(|it| (Value::from(format!("web{it}")), Value::from(format!("team {it}"))));
+    assert_eq!(labels(&shown), expected.map(|it| format!("{it:?}")).collect::<Vec<_>>());
+
+    // What our own webhook says of them goes by the fingerprints that a real one gives them.
+    let ours = Receiver::new();
+    let params = Params([("url", text(&ours.url("/ours")))].into());
+    let firing = digest(AlertKind::Trigger, since);
+    assert_eq!(self::post("alertmanager-webhook", params, &firing), Delivery::Taken);
+    let ours = told(&ours, "firing");
+    let prints = |alerts: &[Value]| {
+        let mut all: Vec<_> = alerts.iter().map(|it| it["fingerprint"].to_string()).collect();
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(prints(ours["alerts"].as_array().unwrap()), prints(&shown));
+
+    assert_eq!(post(&digest(AlertKind::Resolve, since)), Delivery::Taken, "{}", server.log());
+    until("their ends", || match server.alerts()?.len() {
+        0 => Ok(()),
+        left => Err(format!("{left} left")),
+    });
 }

@@ -19,9 +19,11 @@ usage: cargo xtask VERB
   architecture      who may know whom
   manual [--check]  writes docs/kinds/ from the catalogue of kinds; --check only compares
   sim [ARGS]        the simulator, in release mode: `cargo xtask sim --seeds 1000`
-  bench [ARGS]      the benches, in release mode: `cargo xtask bench watch`
+  bench [ARGS]      the benches, in release mode: `cargo xtask bench watch`, `bench page`
   torture [ARGS]    kill -9 again and again, in release mode: `cargo xtask torture --kills 100`,
-                    `cargo xtask torture alerts --kills 1000` with a bad receiver
+                    `cargo xtask torture alerts --kills 1000` with a bad receiver,
+                    `torture story --kills 100` twice, once undisturbed,
+                    `torture outbox --rows 100000` with a receiver that is down for long
 ";
 
 fn main() -> ExitCode {

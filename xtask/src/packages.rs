@@ -31,6 +31,17 @@ pub const PACKAGES: &[Package] = &[
         program: "prometheus-alertmanager",
         why: "takes the alerts that the channel of its name posts",
     },
+    Package { name: "postfix", program: "postfix", why: "takes the mails of the channel `email`" },
+    Package {
+        name: "sasl2-bin",
+        program: "saslpasswd2",
+        why: "the password with which we log in to it",
+    },
+    Package {
+        name: "libsasl2-modules",
+        program: "saslpasswd2",
+        why: "the ways in which it lets anybody log in",
+    },
     Package { name: "iputils-ping", program: "ping", why: "a second opinion on `ping`" },
     Package { name: "fping", program: "fping", why: "the peer in the benches" },
     Package { name: "iproute2", program: "ip", why: "network namespaces with links to cut" },

@@ -1,6 +1,8 @@
 //! `cargo xtask torture`: an engine that is killed again and again, in release mode. What it
 //! believes is held against a twin that is not killed; with `alerts`, what it has told against what
-//! a bad receiver has taken. The same tests as in the suite, with more of everything.
+//! a bad receiver has taken; with `story`, whom it has told against whom a twin that is not killed
+//! has. With `outbox` nobody is killed, but a hundred thousand alerts wait for a dead receiver. The
+//! same tests as in the suite, with more of everything.
 
 use std::{
     path::Path,
@@ -45,6 +47,25 @@ const ALERTS: Rack = Rack {
     ],
 };
 
+const OUTBOX: Rack = Rack {
+    target: "backlog",
+    test: "whatever_waits_for_a_dead_receiver_is_told_once_it_is_back",
+    options: &[
+        ("--rows", "CAMPANILE_TORTURE_ROWS", Some(100_000)),
+        // 0: only print the figures, do not hold them against what was promised.
+        ("--promises", "CAMPANILE_TORTURE_PROMISES", Some(1)),
+    ],
+};
+
+const STORY: Rack = Rack {
+    target: "twin_desk",
+    test: "who_is_told_what_does_not_depend_on_kills",
+    options: &[
+        ("--kills", "CAMPANILE_TORTURE_KILLS", Some(100)),
+        ("--seed", "CAMPANILE_TORTURE_SEED", None),
+    ],
+};
+
 /// Runs the torture with the options `args`.
 ///
 /// # Errors
@@ -70,6 +91,8 @@ pub fn run(root: &Path, args: &[&str]) -> Result<()> {
 fn rack<'a, 'b>(args: &'a [&'b str]) -> (Rack, &'a [&'b str]) {
     match args {
         ["alerts", rest @ ..] => (ALERTS, rest),
+        ["outbox", rest @ ..] => (OUTBOX, rest),
+        ["story", rest @ ..] => (STORY, rest),
         _ => (BELIEFS, args),
     }
 }
@@ -117,16 +140,20 @@ mod tests {
         assert!(value(&[], "CAMPANILE_TORTURE_SEED") > 0);
         assert_eq!(value(&["alerts"], "CAMPANILE_TORTURE_KILLS"), 1_000);
         assert_eq!(value(&["alerts", "--kills", "7"], "CAMPANILE_TORTURE_KILLS"), 7);
+        assert_eq!(value(&["outbox"], "CAMPANILE_TORTURE_ROWS"), 100_000);
+        assert_eq!(value(&["outbox", "--promises", "0"], "CAMPANILE_TORTURE_PROMISES"), 0);
+        assert_eq!(value(&["story", "--kills", "7"], "CAMPANILE_TORTURE_KILLS"), 7);
     }
 
     #[test]
     fn nonsense_is_refused() {
-        let wrong: [&[&str]; 5] = [
+        let wrong: [&[&str]; 6] = [
             &["--kill", "7"],
             &["--kills"],
             &["--kills", "many"],
             &["alerts", "--every-ms", "7"],
             &["--kills", "7", "alerts"],
+            &["outbox", "--kills", "7"],
         ];
         for args in wrong {
             let (rack, args) = rack(args);

@@ -21,6 +21,7 @@
 mod clock;
 mod cron;
 mod dates;
+mod decimal;
 mod duration;
 mod hours;
 mod ics;
@@ -41,12 +42,14 @@ mod hostile;
 
 pub use clock::{describe, rfc3339, zone_exists};
 pub use dates::{date, dates};
+pub use decimal::Decimal;
+pub use duration::{duration, is_unit_of_time};
 pub use hours::{business_days, hours};
 pub use ics::holidays;
 pub use moment::parse_moment;
 pub use occurrences::occurrences;
 pub use recurrence::recurrence;
 pub use rota::{gaps, overrides, shifts};
-pub use scan::Fault;
+pub use scan::{Fault, shown};
 pub use times::times;
 pub use week::week_hours;

@@ -5,7 +5,7 @@ use model::{LocalTime, Moment};
 
 use crate::{
     clock::{Clock, SECONDS_PER_DAY, day_before, day_behind, moment, weekday_of},
-    duration::duration,
+    duration::seconds,
     scan::{Fault, Word, Words},
     week,
     words::{local_time, second},
@@ -35,7 +35,7 @@ pub fn parse_moment(text: &str, zone: &str, now: Moment) -> Result<Moment, Fault
         return Ok(now);
     }
     if words.take_if("in") {
-        let ahead = duration(words.take("a duration is missing")?)?;
+        let ahead = seconds(words.take("a duration is missing")?)?;
         words.finish()?;
         return Ok(now.after(ahead));
     }
@@ -45,7 +45,7 @@ pub fn parse_moment(text: &str, zone: &str, now: Moment) -> Result<Moment, Fault
         return clock.first(at).map(moment).ok_or_else(|| whole.fault("no such time in this zone"));
     }
     if first.is_numeric() && !first.text.contains(':') {
-        let back = duration(words.take("")?)?;
+        let back = seconds(words.take("")?)?;
         if !words.take_if("ago") {
             let fault = whole.fault("is this ahead or back?");
             return Err(fault.hint(format!("write `in {0}` or `{0} ago`", first.text)));

@@ -7,7 +7,7 @@ use model::{Begin, LocalTime, Recurrence};
 use crate::{
     clock::{Clock, moment},
     cron::Cron,
-    duration::duration,
+    duration::seconds,
     occurrences::ever_begins,
     rrule::Rule,
     scan::{Fault, Word, Words, shown},
@@ -163,7 +163,7 @@ fn length(words: &mut Words<'_>) -> Result<Duration, Fault> {
         return Err(fault.hint("write the length, as in `for 4h`"));
     }
     let word = words.take("a length is missing").map_err(|it| it.hint("write `for 4h`"))?;
-    let length = duration(word)?;
+    let length = seconds(word)?;
     bounded(length).map_err(|what| word.fault(what))?;
     Ok(length)
 }

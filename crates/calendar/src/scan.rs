@@ -164,7 +164,8 @@ impl<'a> Words<'a> {
 }
 
 /// `text` between back quotes for a message: short, and without control characters.
-pub(crate) fn shown(text: &str) -> String {
+#[must_use]
+pub fn shown(text: &str) -> String {
     let mut kept: String =
         text.chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect();
     if text.chars().nth(SHOWN_CHARS_MAX).is_some() {

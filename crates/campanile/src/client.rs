@@ -1,17 +1,19 @@
 //! Speaks HTTP with a running engine.
 //!
-//! One request a connection, blocking, over plain TCP: the engine listens on this machine or behind
-//! a proxy that speaks TLS. All that is needed of HTTP/1.1 fits here, with limits on everything, so
-//! no library is.
+//! One request a connection, blocking, over plain TCP to this machine and over TLS to any other.
+//! All that is needed of HTTP/1.1 fits here, with limits on everything, so no library is.
 
 use std::{
     fmt::Write as _,
     io::{self, BufRead, BufReader, Read, Write},
-    net::{TcpStream, ToSocketAddrs},
+    net::{IpAddr, TcpStream, ToSocketAddrs},
+    path::PathBuf,
     time::Duration,
 };
 
 use serde_json::Value;
+
+use crate::tls;
 
 /// Longest wait for a connection.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -21,8 +23,33 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 const HEAD_BYTES_MAX: u64 = 64 << 10;
 /// Bytes of an answer.
 const BODY_BYTES_MAX: u64 = 64 << 20;
-/// The port of an engine for which none is said.
+/// The port of an engine for which none is said, and of one behind TLS.
 const PORT: u16 = 8080;
+const TLS_PORT: u16 = 443;
+
+/// What an address is trusted with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trust {
+    /// A file with roots beside those of this machine.
+    pub(crate) ca: Option<PathBuf>,
+    /// May a token go to another machine without TLS?
+    pub(crate) insecure: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum NoAnswer {
+    /// It would not be safe to ask like this, so nothing was sent.
+    Unsafe(String),
+    /// No engine is there, or what is there speaks something else.
+    Nobody(io::Error),
+}
+
+impl From<io::Error> for NoAnswer {
+    fn from(error: io::Error) -> Self {
+        Self::Nobody(error)
+    }
+}
 
 /// Where an engine is, and by what right it is asked.
 #[derive(Clone, Debug)]
@@ -32,6 +59,8 @@ pub(crate) struct Client {
     port: u16,
     prefix: String,
     token: Option<String>,
+    tls: bool,
+    trust: Trust,
 }
 
 /// What is asked.
@@ -59,13 +88,14 @@ impl Client {
     ///
     /// # Errors
     /// It is no such URL.
-    pub(crate) fn new(url: &str, token: Option<String>) -> Result<Self, String> {
+    pub(crate) fn new(url: &str, token: Option<String>, trust: Trust) -> Result<Self, String> {
         let wrong = |why: &str| format!("`{url}` is no address of an engine: {why}");
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-        if scheme != "http" {
-            let why = "only http:// is spoken; through TLS use a tunnel, for example `ssh -L`";
-            return Err(wrong(why));
-        }
+        let tls = match scheme {
+            "http" => false,
+            "https" => true,
+            _ => return Err(wrong("only http:// and https:// are spoken")),
+        };
         let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let prefix = prefix.trim_end_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
@@ -78,45 +108,61 @@ impl Client {
             Some((host, port)) if !port.ends_with(']') => {
                 (host, port.parse().map_err(|_| wrong("the port is no number"))?)
             }
-            _ => (authority, PORT),
+            _ => (authority, if tls { TLS_PORT } else { PORT }),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Self { authority: authority.to_owned(), host, port, prefix, token })
+        Ok(Self { authority: authority.to_owned(), host, port, prefix, token, tls, trust })
     }
 
     /// Where it is, for people.
     pub(crate) fn place(&self) -> String {
-        format!("http://{}{}", self.authority, self.prefix)
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.authority, self.prefix)
     }
 
     /// Asks and waits for the answer.
     ///
     /// # Errors
-    /// No engine is there, or what is there speaks something else.
-    pub(crate) fn ask(&self, ask: &Ask<'_>) -> io::Result<Answer> {
-        let mut stream = self.connect()?;
+    /// No engine is there, what is there speaks something else, or it would not be safe.
+    pub(crate) fn ask(&self, ask: &Ask<'_>) -> Result<Answer, NoAnswer> {
+        let stream = self.connect()?;
         stream.set_read_timeout(Some(SILENCE_MAX))?;
         stream.set_write_timeout(Some(SILENCE_MAX))?;
         let body = ask.body.map(ToString::to_string).unwrap_or_default();
         let mut request = self.head(ask, body.len());
         request.push_str(&body);
-        // An engine that refuses early may not want the rest; its answer is what counts.
-        let sent = stream.write_all(request.as_bytes()).and_then(|()| stream.flush());
-        match read_answer(&mut BufReader::new(stream)) {
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(sent.err().unwrap_or(error)),
+        if self.tls {
+            let stream = tls::shake(stream, &self.host, self.trust.ca.as_deref())?;
+            Ok(exchange(stream, &request)?)
+        } else {
+            Ok(exchange(stream, &request)?)
         }
     }
 
-    fn connect(&self) -> io::Result<TcpStream> {
-        let mut last = io::Error::other("the name has no address");
+    fn connect(&self) -> Result<TcpStream, NoAnswer> {
+        let mut last = NoAnswer::Nobody(io::Error::other("the name has no address"));
         for address in (self.host.as_str(), self.port).to_socket_addrs()? {
+            if !self.may_send_to(address.ip()) {
+                let why = format!(
+                    "{} is another machine, and over plain http anybody on the way could read the \
+                     token: use https://, a tunnel (`ssh -L`), or --insecure",
+                    address.ip()
+                );
+                last = NoAnswer::Unsafe(why);
+                continue;
+            }
             match TcpStream::connect_timeout(&address, CONNECT_WAIT_MAX) {
                 Ok(stream) => return Ok(stream),
-                Err(error) => last = error,
+                Err(error) => last = error.into(),
             }
         }
         Err(last)
+    }
+
+    /// A token goes out of this machine through TLS, or not at all.
+    fn may_send_to(&self, ip: IpAddr) -> bool {
+        let is_private = self.tls || ip.to_canonical().is_loopback();
+        is_private || self.token.is_none() || self.trust.insecure
     }
 
     fn head(&self, ask: &Ask<'_>, length: usize) -> String {
@@ -152,6 +198,12 @@ impl Client {
         head.push_str("\r\n");
         head
     }
+}
+
+fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<Answer> {
+    // An engine that refuses early may not want the rest; its answer is what counts.
+    let sent = stream.write_all(request.as_bytes()).and_then(|()| stream.flush());
+    read_answer(&mut BufReader::new(stream)).map_err(|error| sent.err().unwrap_or(error))
 }
 
 /// A text as part of a path or query.
@@ -258,7 +310,7 @@ mod tests {
     #[test]
     fn an_address_is_taken_apart() {
         let parts = |url: &str| {
-            let it = Client::new(url, None)?;
+            let it = Client::new(url, None, Trust::default())?;
             Ok::<_, String>((it.host, it.port, it.prefix))
         };
         let fine = |host: &str, port, prefix: &str| Ok((host.to_owned(), port, prefix.to_owned()));
@@ -267,8 +319,11 @@ mod tests {
         assert_eq!(parts("engine:80/noc/"), fine("engine", 80, "/noc"));
         assert_eq!(parts("http://[::1]:9/x"), fine("::1", 9, "/x"));
         assert_eq!(parts("http://[::1]"), fine("::1", 8080, ""));
+        assert_eq!(parts("https://noc.example/x"), fine("noc.example", 443, "/x"));
+        assert_eq!(parts("https://[::1]:9"), fine("::1", 9, ""));
         for wrong in [
-            "https://x",
+            "ftp://x",
+            "https://",
             "http://",
             "http://x:y",
             "http://a b",
@@ -319,7 +374,8 @@ mod tests {
 
     #[test]
     fn what_is_asked_stands_in_the_head() {
-        let client = Client::new("http://x:1/p", Some("cmp_1_s".to_owned())).unwrap();
+        let client =
+            Client::new("http://x:1/p", Some("cmp_1_s".to_owned()), Trust::default()).unwrap();
         let body = serde_json::json!({});
         let ask = Ask {
             method: "POST",
@@ -341,5 +397,27 @@ mod tests {
             assert!(head.contains(&format!("{line}\r\n")), "{line}");
         }
         assert!(head.ends_with("\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_token_leaves_this_machine_through_tls_or_not_at_all() {
+        let may = |url: &str, token: Option<&str>, insecure, ip: &str| {
+            let trust = Trust { insecure, ca: None };
+            let client = Client::new(url, token.map(str::to_owned), trust).unwrap();
+            client.may_send_to(ip.parse().unwrap())
+        };
+        let token = Some("cmp_1_s");
+        for here in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(may("http://x", token, false, here), "{here}");
+        }
+        for away in ["192.0.2.1", "10.0.0.1", "fe80::1", "::ffff:192.0.2.1", "0.0.0.0"] {
+            assert!(!may("http://x", token, false, away), "{away}");
+            assert!(may("https://x", token, false, away), "{away}");
+            assert!(may("http://x", None, false, away), "{away}: there is nothing to be read");
+            assert!(may("http://x", token, true, away), "{away}: somebody has said so");
+        }
+        let client = Client::new("http://192.0.2.1", token.map(str::to_owned), Trust::default());
+        let ask = Ask { method: "GET", path: "/", ..Ask::default() };
+        assert!(matches!(client.unwrap().ask(&ask), Err(NoAnswer::Unsafe(_))));
     }
 }

@@ -3,6 +3,7 @@
 mod client;
 mod reach;
 mod table;
+mod tls;
 mod verbs;
 mod when;
 

@@ -15,7 +15,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    client::{Answer, Ask, Client},
+    client::{Answer, Ask, Client, NoAnswer, Trust},
     verbs::{Form, INVALID, PARTLY, say},
     when,
 };
@@ -47,6 +47,13 @@ pub(crate) struct Reach {
     /// its first token is
     #[arg(long, global = true, value_name = "CONFIG", help_heading = "Engine")]
     config: Option<PathBuf>,
+    /// A file with certificates (PEM) to trust beside those of this machine, for an engine behind
+    /// https; else `CAMPANILE_CA`
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Engine")]
+    ca: Option<PathBuf>,
+    /// Send the token to another machine over plain http, where anybody on the way can read it
+    #[arg(long, global = true, help_heading = "Engine")]
+    insecure: bool,
     /// Output for people or for programs
     #[arg(short = 'o', long = "output", global = true, value_enum, default_value_t = Form::Text)]
     form: Form,
@@ -116,7 +123,9 @@ impl Reach {
         if token.as_ref().is_some_and(|it| !it.bytes().all(|it| it.is_ascii_graphic())) {
             return Err(Failure::Usage("the token has characters that no token has".to_owned()));
         }
-        let client = Client::new(&url, token).map_err(Failure::Usage)?;
+        let ca = self.ca.clone().or_else(|| variable("CAMPANILE_CA").map(PathBuf::from));
+        let trust = Trust { ca, insecure: self.insecure };
+        let client = Client::new(&url, token, trust).map_err(Failure::Usage)?;
         Ok(Engine { client, form: self.form, zone: when::zone() })
     }
 
@@ -181,9 +190,12 @@ fn refusal(answer: &Answer) -> String {
 
 impl Engine {
     fn ask(&self, ask: &Ask<'_>) -> Outcome<Value> {
-        let answer = self.client.ask(ask).map_err(|error| {
-            let place = self.client.place();
-            Failure::NoEngine(format!("no engine answers at {place}: {error}"))
+        let answer = self.client.ask(ask).map_err(|why| match why {
+            NoAnswer::Unsafe(why) => Failure::Usage(why),
+            NoAnswer::Nobody(error) => {
+                let place = self.client.place();
+                Failure::NoEngine(format!("no engine answers at {place}: {error}"))
+            }
         })?;
         if (200..300).contains(&answer.status) {
             Ok(answer.body)
@@ -353,7 +365,14 @@ mod tests {
     }
 
     fn reach(url: &str) -> Reach {
-        Reach { engine: Some(url.to_owned()), token_file: None, config: None, form: Form::Json }
+        Reach {
+            engine: Some(url.to_owned()),
+            token_file: None,
+            config: None,
+            ca: None,
+            insecure: false,
+            form: Form::Json,
+        }
     }
 
     #[test]
@@ -415,7 +434,7 @@ mod tests {
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let absent = reach(&format!("http://{nobody}"));
         assert_eq!(absent.with(|it| it.get("/api/v1/x", &[]).map(drop)), NO_ENGINE);
-        assert_eq!(reach("https://x").with(|_| Ok(())), INVALID);
+        assert_eq!(reach("ftp://x").with(|_| Ok(())), INVALID);
         let no_file = Reach { token_file: Some("/nowhere".into()), ..reach("http://x") };
         assert_eq!(no_file.with(|_| Ok(())), INVALID);
     }

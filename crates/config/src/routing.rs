@@ -28,7 +28,7 @@ use crate::{
 const TESTS_MAX: usize = 10_000;
 /// States that one test starts from, and people whom it expects to be told.
 const ITEMS_MAX: usize = 1_000;
-const KEYS: &[&str] = &["given", "at", "told", "call", "proposal"];
+const KEYS: &[&str] = &["given", "at", "answer", "told", "asked", "call", "proposal"];
 
 /// What is to come of some states at some time.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,8 +41,12 @@ pub struct RoutingTest {
     pub at: String,
     /// The next such moment, on the engine's clock.
     pub moment: Moment,
+    /// What a duty lead says as soon as one is asked whether it blocks the customer; `None`: nothing.
+    pub answer: Option<bool>,
     /// Exactly these are told until then and nobody else; empty: nobody. `None`: any.
     pub told: Option<Vec<ToldBy>>,
+    /// Exactly these are asked until then whether it blocks the customer. `None`: any.
+    pub asked: Option<Vec<ToldBy>>,
     /// Is there a call? `None`: either way.
     pub call: Option<bool>,
     /// Is there a proposal? `None`: either way.
@@ -145,17 +149,17 @@ impl<'a> Reader<'_, '_, 'a, '_> {
         let at = self.clerk.required(key, body, "at", "at: Sun 03:00");
         let (zone, now) = (self.clerk.zone.clone(), self.clerk.now());
         let moment = at.and_then(|it| self.clerk.word(it, |text| duty::moment(text, &zone, now)));
-        let told = match body.get("told").filter(|it| !it.is_empty()) {
-            Some(view) => Some(self.told(view)?),
-            None => None,
-        };
+        let (told, asked) = (self.people(body, "told")?, self.people(body, "asked")?);
+        let answers = [("blocking", Some(true)), ("can wait", Some(false))];
+        let answer = self.clerk.choice_of(body, "answer", None, &answers);
         let opened = [("opened", Some(true)), ("none", Some(false))];
         let call = self.clerk.choice_of(body, "call", None, &opened);
         let proposal = self.clerk.choice_of(body, "proposal", None, &opened);
-        if told.is_none() && call == Some(None) && proposal == Some(None) {
+        let expects_people = told.is_some() || asked.is_some();
+        if !expects_people && call == Some(None) && proposal == Some(None) {
             let found = Diagnostic::new(Code::Missing, "the test expects nothing");
             let found = found.at(key.place());
-            self.clerk.add(found.help("write `told:`, `call:` or `proposal:`"));
+            self.clerk.add(found.help("write `told:`, `asked:`, `call:` or `proposal:`"));
             return None;
         }
         Some(RoutingTest {
@@ -163,7 +167,9 @@ impl<'a> Reader<'_, '_, 'a, '_> {
             given: given?,
             at: at?.text()?.to_owned(),
             moment: moment?,
+            answer: answer?,
             told,
+            asked,
             call: call?,
             proposal: proposal?,
             place: self.clerk.rule_at(key),
@@ -198,6 +204,14 @@ impl<'a> Reader<'_, '_, 'a, '_> {
             }
         }
         whole.then_some(given)
+    }
+
+    /// What stands under `key`, if anything does. `None`: it is wrong.
+    fn people(&mut self, body: View<'a>, key: &str) -> Option<Option<Vec<ToldBy>>> {
+        match body.get(key).filter(|it| !it.is_empty()) {
+            Some(view) => self.told(view).map(Some),
+            None => Some(None),
+        }
     }
 
     /// `nobody`, or `[ "oncall/primary by sms" ]`.

@@ -211,6 +211,7 @@ fn transition(
         flapping: belief.flapping,
         centipercent: centipercent(belief, subject.check.profile),
         cause: belief.cause.clone(),
+        measures: Vec::new(),
     })
 }
 

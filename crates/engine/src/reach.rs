@@ -97,6 +97,8 @@ impl Reach {
                 self.answer(*checkable, *at, *up, orders);
             }
             FromShard::AreParentsUp { host, at } => self.ask(*host, *at, orders),
+            // For whoever waits for results; what they changed is told besides.
+            FromShard::Seen { .. } => {}
         }
     }
 

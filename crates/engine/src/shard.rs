@@ -8,8 +8,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use model::{
-    Belief, Cause, CauseCode, Check, CheckResult, CheckableId, FromShard, Moment, Period, Profile,
-    RunId, SkipReason, Standing, StateType, Status, ToShard, Transition, Verdict,
+    Belief, Cause, CauseCode, Check, CheckResult, CheckableId, FromShard, Measure, Moment, Period,
+    Profile, RunId, SkipReason, Standing, StateType, Status, ToShard, Transition, Verdict,
 };
 
 use crate::{
@@ -61,9 +61,11 @@ impl Input {
         match self {
             Self::Answered(result) | Self::Recorded(result) => Some(result.checkable),
             Self::Reported { checkable, .. }
-            | Self::Desk(ToShard::CheckNow { checkable } | ToShard::Rest { checkable, .. }) => {
-                Some(*checkable)
-            }
+            | Self::Desk(
+                ToShard::CheckNow { checkable }
+                | ToShard::Rest { checkable, .. }
+                | ToShard::Watch { checkable, .. },
+            ) => Some(*checkable),
             Self::Desk(ToShard::Parents { host, .. }) => Some(*host),
             Self::Desk(ToShard::Blind { .. }) => None,
         }
@@ -106,6 +108,15 @@ pub struct View<'a> {
     pub conclusive_at: Moment,
     /// Fresh, stale, or not looked at yet.
     pub standing: Standing,
+}
+
+/// What a look says once thresholds have been held against it.
+#[derive(Debug)]
+struct Conclusion {
+    status: Status,
+    cause: Option<Cause>,
+    /// Travels with the change, if there is one; nobody keeps it otherwise.
+    measures: Vec<Measure>,
 }
 
 /// A slice of the plan with everything believed about it.
@@ -329,7 +340,8 @@ impl Shard {
                 if let Verdict::Seen { status, cause } = verdict
                     && self.slot(checkable).is_some_and(|it| it.spec.check.is_some())
                 {
-                    self.conclude(now, now, local, status, cause, effects);
+                    let seen = Conclusion { status, cause, measures: Vec::new() };
+                    self.conclude(now, now, local, seen, effects);
                 }
             }
             Input::Recorded(result) => {
@@ -338,7 +350,8 @@ impl Shard {
                     && self.slot(result.checkable).is_some_and(|it| it.spec.check.is_some())
                 {
                     let (status, cause) = self.judged(local, now, status, cause, &result.measures);
-                    self.conclude(now, result.started_at, local, status, cause, effects);
+                    let seen = Conclusion { status, cause, measures: result.measures };
+                    self.conclude(now, result.started_at, local, seen, effects);
                 }
             }
             Input::Desk(ToShard::CheckNow { checkable }) => self.look_now(now, checkable, effects),
@@ -348,6 +361,11 @@ impl Shard {
             Input::Desk(ToShard::Rest { checkable, resting }) => {
                 if let Some(slot) = self.slot_mut(checkable) {
                     slot.resting = resting;
+                }
+            }
+            Input::Desk(ToShard::Watch { checkable, watching }) => {
+                if let Some(slot) = self.slot_mut(checkable) {
+                    slot.watched = watching;
                 }
             }
             Input::Desk(ToShard::Blind { blind }) => self.blind = blind,
@@ -504,7 +522,8 @@ impl Shard {
             counted = self.counts(local, now, awaited, status);
             if counted {
                 self.concluded = true;
-                self.conclude(now, started_at, local, status, cause, effects);
+                let seen = Conclusion { status, cause, measures: result.measures };
+                self.conclude(now, started_at, local, seen, effects);
             }
         }
         if counted {
@@ -527,7 +546,7 @@ impl Shard {
         now: Moment,
         status: Status,
         cause: Option<Cause>,
-        measures: &[model::Measure],
+        measures: &[Measure],
     ) -> (Status, Option<Cause>) {
         let Some(slot) = &mut self.slots[local as usize] else { return (status, cause) };
         let Some(check) = &slot.spec.check else { return (status, cause) };
@@ -554,14 +573,13 @@ impl Shard {
         now: Moment,
         started_at: Moment,
         local: u32,
-        status: Status,
-        cause: Option<Cause>,
+        seen: Conclusion,
         effects: &mut Vec<Effect>,
     ) {
         let Some(slot) = &mut self.slots[local as usize] else { return };
         slot.conclusive_at = started_at;
         slot.last_at = slot.last_at.max(started_at);
-        if is_bad(slot.spec.of_host, status) {
+        if is_bad(slot.spec.of_host, seen.status) {
             // A restart or a reload may come between the first bad answer and the last.
             let unasked = slot.belief.now.status.is_fine()
                 || slot.is_retrying() && !slot.has_asked_about_parents;
@@ -572,14 +590,14 @@ impl Shard {
                 self.tell(FromShard::AreParentsUp { host, at: started_at }, effects);
             }
             if self.must_wait_for_parents(local, now) {
-                let held = Held { raw: status, cause };
+                let held = Held { raw: seen.status, cause: seen.cause };
                 if let Some(slot) = &mut self.slots[local as usize] {
                     slot.held = Some(Box::new(held));
                 }
                 return;
             }
         }
-        self.observe(now, local, status, cause, effects);
+        self.observe(now, local, seen, effects);
     }
 
     /// Would the next bad result be believed, while word about the parents is still out?
@@ -596,14 +614,8 @@ impl Shard {
         (look.status.is_fine() || look.kind == StateType::Soft) && next >= max
     }
 
-    fn observe(
-        &mut self,
-        now: Moment,
-        local: u32,
-        status: Status,
-        cause: Option<Cause>,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn observe(&mut self, now: Moment, local: u32, seen: Conclusion, effects: &mut Vec<Effect>) {
+        let Conclusion { status, cause, mut measures } = seen;
         let host = self.host_view(local);
         if let Some(slot) = &mut self.slots[local as usize] {
             slot.held = None;
@@ -614,8 +626,16 @@ impl Shard {
         }
         self.change(local, effects, |belief, subject| {
             let subject = Subject { host, ..*subject };
-            belief::observe(belief, &subject, now, status, cause)
+            let mut transition = belief::observe(belief, &subject, now, status, cause)?;
+            measures.truncate(Transition::MEASURES_MAX);
+            transition.measures = measures;
+            Some(transition)
         });
+        let watched = self.slots[local as usize].as_ref().filter(|it| it.watched);
+        if let Some(look) = watched.map(|it| it.belief.now) {
+            let checkable = self.id(local);
+            self.tell(FromShard::Seen { checkable, at: now, now: look }, effects);
+        }
     }
 
     /// Lets `event` work on the belief of `local`, and tells of the transition that came of it.
@@ -689,7 +709,8 @@ impl Shard {
         }
         let held = if slot.question_at.is_none() { slot.held.take() } else { None };
         if let Some(held) = held {
-            self.observe(now, local, held.raw, held.cause, effects);
+            let seen = Conclusion { status: held.raw, cause: held.cause, measures: Vec::new() };
+            self.observe(now, local, seen, effects);
             self.schedule_after(local, now, now);
         } else if news {
             self.change(local, effects, |belief, subject| {

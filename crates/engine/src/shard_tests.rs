@@ -567,3 +567,38 @@ fn a_run_that_waits_does_not_start_outside_its_period() {
     assert_eq!(stage.skipped(), [SkipReason::Period]);
     assert_eq!(stage.shard.waiting(), 0);
 }
+
+#[test]
+fn one_that_is_watched_tells_every_conclusive_result_and_a_change_brings_its_values() {
+    let mut stage = Stage::new([service(check())]);
+    let seen = |stage: &Stage| {
+        let seen = |it: &Effect| match it {
+            Effect::Tell(_, FromShard::Seen { at, now, .. }) => Some((*at, now.status)),
+            _ => None,
+        };
+        stage.effects.iter().filter_map(seen).collect::<Vec<_>>()
+    };
+    let due = stage.shard.due(id(0)).unwrap();
+    let run = stage.wake(due)[0];
+    stage.answer(due, run, Verdict::OK);
+    assert_eq!(seen(&stage), [], "nobody has asked");
+    stage.input(due, Input::Desk(ToShard::Watch { checkable: id(0), watching: true }));
+    let due = stage.shard.due(id(0)).unwrap();
+    let run = stage.wake(due)[0];
+    stage.answer(due, run, Verdict::OK);
+    assert_eq!((seen(&stage), stage.changes().len()), (vec![(due, Status::Ok)], 0));
+
+    let due = stage.shard.due(id(0)).unwrap();
+    let run = stage.wake(due)[0];
+    let many = (0..40).map(|it| Measure::number(it, 1.0)).collect();
+    let bad = Verdict::Seen { status: Status::Critical, cause: None };
+    stage.input(due, Input::Answered(result(due, run, bad, many)));
+    assert_eq!(seen(&stage), [(due, Status::Critical)]);
+    assert_eq!(stage.changes()[0].measures.len(), Transition::MEASURES_MAX);
+
+    stage.input(due, Input::Desk(ToShard::Watch { checkable: id(0), watching: false }));
+    let due = stage.shard.due(id(0)).unwrap();
+    let run = stage.wake(due)[0];
+    stage.answer(due, run, Verdict::OK);
+    assert_eq!(seen(&stage), []);
+}

@@ -62,6 +62,8 @@ pub(crate) struct Slot {
     pub(crate) wish: Wish,
     /// A window without checks holds it.
     pub(crate) resting: bool,
+    /// The desk wants to hear of every conclusive result.
+    pub(crate) watched: bool,
     /// For hosts: runs under way at it and its services.
     pub(crate) in_flight: u16,
     /// For hosts: no parents, or one of them is up.
@@ -89,6 +91,7 @@ impl Slot {
             waits_on_demand: false,
             wish: Wish::None,
             resting: false,
+            watched: false,
             in_flight: 0,
             parents_up: true,
             question_at: None,

@@ -82,6 +82,8 @@ pub enum AlertKind {
     Question,
     /// A call was opened, changed, is about to miss a promise, or has missed it.
     Call,
+    /// What we write to a customer in a call.
+    Message,
     /// A window is planned, or has ended.
     Window,
     /// A sign of life.
@@ -102,6 +104,7 @@ impl AlertKind {
             Self::Missed => "missed",
             Self::Question => "question",
             Self::Call => "call",
+            Self::Message => "message",
             Self::Window => "window",
             Self::Heartbeat => "heartbeat",
             Self::Test => "test",
@@ -190,6 +193,30 @@ impl Alert {
     pub fn is_waiting(&self) -> bool {
         self.state == AlertState::Waiting
     }
+
+    /// What a digest lists, an alert each; nothing if it is none. What a member does not keep, such
+    /// as symptoms, is empty.
+    #[must_use]
+    pub fn apart(&self) -> Vec<Self> {
+        let Self { step, owed_at, not_before, expires_at, attempts, may_have_arrived, .. } = *self;
+        let each = self.content.members.iter().map(|it| Self {
+            key: it.key,
+            route: self.route.clone(),
+            kind: it.kind,
+            problem: it.problem,
+            ordinal: it.ordinal,
+            step,
+            owed_at,
+            not_before,
+            expires_at,
+            attempts,
+            may_have_arrived,
+            fault: self.fault.clone(),
+            state: self.state.clone(),
+            content: it.content_in(&self.content),
+        });
+        each.collect()
+    }
 }
 
 /// What an alert tells: all that a text or payload may need.
@@ -236,8 +263,17 @@ pub struct Member {
     pub kind: AlertKind,
     /// About which problem.
     pub problem: ProblemId,
-    /// What it is about, as people write it.
+    /// Which one about this problem on this route, from 0.
+    #[serde(default)]
+    pub ordinal: u32,
+    /// What it is about; `None` for a window or a call without a cause.
+    #[serde(default)]
+    pub about: Option<About>,
+    /// The same as people write it; the title of what tells of a call or a window.
     pub name: String,
+    /// All labels.
+    #[serde(default)]
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
     /// What is believed.
     pub status: Status,
     /// How bad it is.
@@ -246,6 +282,47 @@ pub struct Member {
     pub text: Arc<str>,
     /// When it began.
     pub since: Moment,
+    /// When it was over.
+    #[serde(default)]
+    pub ended_at: Option<Moment>,
+}
+
+impl Member {
+    /// What it says by itself, in place of `digest`.
+    fn content_in(&self, digest: &Content) -> Content {
+        let customer = self.customer().unwrap_or_else(|| Arc::clone(&digest.customer));
+        let is_common = customer == digest.customer;
+        let customer_title = if is_common { &digest.customer_title } else { &customer };
+        let names_problem = self.about.as_ref().is_some_and(|it| it.name() == self.name);
+        Content {
+            about: self.about.clone(),
+            customer_title: Arc::clone(customer_title),
+            customer,
+            labels: self.labels.clone(),
+            status: self.status,
+            severity: self.severity,
+            text: Arc::clone(&self.text),
+            flapping: false,
+            since: self.since,
+            ended_at: self.ended_at,
+            symptoms: Vec::new(),
+            symptoms_count: 0,
+            by: Arc::from(""),
+            title: match names_problem {
+                true => format!("{} is {}", self.name, self.status),
+                false => self.name.clone(),
+            },
+            members: Vec::new(),
+        }
+    }
+
+    /// Whose it is: the name of what is theirs begins with that, and our own trouble is nobody's.
+    fn customer(&self) -> Option<Arc<str>> {
+        match self.about.as_ref()? {
+            About::Checkable(name) | About::Site(name) => name.split('/').next().map(Arc::from),
+            About::Own(_) => Some(Arc::from("")),
+        }
+    }
 }
 
 /// What became of one try to deliver.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::{Cause, CheckableId, Moment, StateType, Status};
+use crate::{Cause, CheckableId, Measure, Moment, StateType, Status};
 
 /// Status, type and attempt: the part of a belief that people see first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,9 +74,15 @@ pub struct Transition {
     pub centipercent: u16,
     /// Why.
     pub cause: Option<Cause>,
+    /// What the look that made it measured; the first [`Transition::MEASURES_MAX`] of it. Empty if
+    /// no look made it.
+    pub measures: Vec<Measure>,
 }
 
 impl Transition {
+    /// More values than these do not travel with one change.
+    pub const MEASURES_MAX: usize = 16;
+
     /// Is it more than one further step of counting: a new hard state, or the begin or end of
     /// flapping?
     #[must_use]

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    About, HelpLevel, Moment, Passage, ProblemId, RuleAt, Severity, SlaStart, problem::ids,
+    About, HelpLevel, Measured, Moment, Passage, ProblemId, RuleAt, Severity, SlaStart,
+    problem::ids,
 };
 
 ids! {
@@ -129,7 +130,7 @@ impl DismissReason {
 }
 
 /// What speaks for a proposal, as it was when it was made or last came up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The last steps, oldest first.
     pub timeline: Vec<Passage>,
@@ -141,6 +142,9 @@ pub struct Evidence {
     pub last_good: Option<Moment>,
     /// The words of the last look.
     pub text: Arc<str>,
+    /// What was measured when it changed last.
+    #[serde(default)]
+    pub values: Vec<Measured>,
     /// Closed calls about the same, newest first.
     pub similar: Vec<CallId>,
 }
@@ -266,9 +270,10 @@ pub enum Wait {
 pub struct Condition {
     /// Which host or service, by full name.
     pub name: Arc<str>,
-    /// It must be believed fine for so long without a break.
+    /// Every result must be fine for so long without a break, counted from the first one that comes
+    /// after the wait began. Zero: the next result must be fine.
     pub fine_for: Duration,
-    /// Since when it has been, as far as this condition knows.
+    /// Since when they have been; what came before the wait began does not count.
     pub fine_since: Option<Moment>,
 }
 

@@ -242,10 +242,28 @@ pub struct PlannedWindow {
     pub sla_counts: bool,
     /// It begins with the first bad news within the span and then lasts so long.
     pub flexible: Option<Duration>,
+    /// How long before the customer is reminded.
+    #[serde(default)]
+    pub reminders: Vec<Duration>,
     /// What the customer will notice.
     pub impact: Arc<str>,
     /// Whom to ask.
     pub contact: Arc<str>,
+}
+
+impl PlannedWindow {
+    /// Reminders of one window.
+    pub const REMINDERS_MAX: usize = 8;
+
+    /// When the customer is reminded if nothing else is said.
+    pub const REMINDERS: [Duration; 2] = [Duration::from_hours(72), Duration::from_hours(1)];
+
+    /// The name under which the one that got `id` is known: the folder makes it differ from
+    /// whatever is written in a file.
+    #[must_use]
+    pub fn name_of(id: NoteId) -> Arc<str> {
+        Arc::from(format!("planned/{id}"))
+    }
 }
 
 /// Names one occurrence of a window for ever: the rule and the begin that was planned.
@@ -270,6 +288,9 @@ pub struct Occurrence {
     pub span: Span,
     /// When a flexible one began.
     pub triggered_at: Option<Moment>,
+    /// When a flexible one that has begun ends; it may be moved like the end of any other.
+    #[serde(default)]
+    pub ends_at: Option<Moment>,
     /// Was it cancelled before it began?
     pub cancelled: bool,
     /// Reminders that have been owed, in seconds before the begin.
@@ -419,6 +440,11 @@ pub enum Refusal {
     /// There is no room for more.
     Full {
         /// Of what.
+        why: String,
+    },
+    /// Not now; the same may be asked again in a while.
+    Busy {
+        /// Why.
         why: String,
     },
 }

@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CheckableId, Hours, Labels, Params, Recurrence, Rotation, Severity, Shift, Span, WeekHours,
+    CheckableId, Hours, Labels, MeasureSpec, Params, Recurrence, Rotation, Severity, Shift, Span,
+    WeekHours,
 };
 
 /// Where something was written: `checks/acme.yaml:21`.
@@ -256,6 +257,8 @@ pub struct Contract {
     pub warn_percent: Vec<u8>,
     /// The policy for what names none itself.
     pub policy: Option<u32>,
+    /// Where every call under it is a ticket too: a place in [`Duty::channels`].
+    pub tickets: Option<u32>,
 }
 
 /// From when on the clocks of a call run.
@@ -457,6 +460,8 @@ pub struct Subject {
     pub policy: Option<u32>,
     /// A place in [`Duty::contracts`].
     pub contract: Option<u32>,
+    /// What its looks may measure, by the place that each value carries.
+    pub measures: &'static [MeasureSpec],
 }
 
 #[cfg(test)]

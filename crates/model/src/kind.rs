@@ -6,6 +6,8 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::Secret;
 
 /// Place of a kind in the catalogue.
@@ -18,7 +20,8 @@ impl KindId {
 }
 
 /// Unit of a measurement. Thresholds must be written in it where it has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// A time; base unit second (`800ms`, `21d`).
     Seconds,
@@ -152,7 +155,7 @@ pub struct ParamSpec {
 }
 
 /// One measurement of a kind.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct MeasureSpec {
     /// The key under which thresholds judge it.
     pub name: &'static str,
@@ -251,6 +254,9 @@ pub struct ChannelSpec {
     pub personal: Option<&'static str>,
     /// Do people read it? Then several problems come in one message unless `group: off` is written.
     pub for_people: bool,
+    /// Is each problem an object of its own there, as an incident or a ticket is? Then several
+    /// problems cannot come in one message.
+    pub one_by_one: bool,
     /// Is it told that a problem is over, unless `resolve:` says otherwise?
     pub resolve: bool,
     /// How often it must be repeated, in seconds, for places that forget what is not; 0: never.

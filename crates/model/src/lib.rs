@@ -56,7 +56,7 @@ pub use problem::{
     Severity, Told,
 };
 pub use recipe::{Begin, LocalTime, Recurrence, Rotation, RotationLayer, Shift, Turn, WeekHours};
-pub use result::{CheckResult, Measure, Reading, RunId, SkipReason};
+pub use result::{CheckResult, Measure, Measured, Reading, RunId, SkipReason};
 pub use secret::Secret;
 pub use status::{StateType, Status, Verdict};
 pub use threshold::{Level, Rule, Test};

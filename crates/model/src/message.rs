@@ -3,7 +3,7 @@
 //! Plain values that could travel over a wire: later they do. Every message of a shard carries its
 //! [`Position`], so that a desk which has seen it can say so and drop a repeat.
 
-use crate::{CheckableId, Moment, Transition};
+use crate::{CheckableId, Look, Moment, Transition};
 
 /// Where a message stands in its sender's stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +36,16 @@ pub enum FromShard {
         /// Is it fine, as far as is believed now, soft news included?
         up: bool,
     },
+    /// A conclusive result of one that [`ToShard::Watch`] asks to hear of, whether it changed
+    /// anything or not.
+    Seen {
+        /// Of whom.
+        checkable: CheckableId,
+        /// When it came.
+        at: Moment,
+        /// What is believed since, soft news included.
+        now: Look,
+    },
 }
 
 /// From the desk to a shard.
@@ -61,6 +71,13 @@ pub enum ToShard {
     Blind {
         /// Can we not?
         blind: bool,
+    },
+    /// Somebody waits for what its results will be: tell of every conclusive one, or no longer.
+    Watch {
+        /// Whose.
+        checkable: CheckableId,
+        /// Tell?
+        watching: bool,
     },
     /// Look at once. An attempt is counted only if the last one is a retry interval old.
     CheckNow {

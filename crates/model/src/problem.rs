@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AlertKey, CallId, Moment, ProposalId, Status};
+use crate::{AlertKey, CallId, Measured, Moment, ProposalId, Status};
 
 macro_rules! ids {
     ($($(#[doc = $doc:literal])+ $name:ident;)+) => {$(
@@ -280,6 +280,9 @@ pub struct Problem {
     pub timeline: Vec<Passage>,
     /// When all was last well before it.
     pub last_good: Option<Moment>,
+    /// What the look measured that changed it last.
+    #[serde(default)]
+    pub values: Vec<Measured>,
 }
 
 impl Problem {

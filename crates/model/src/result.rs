@@ -1,15 +1,18 @@
 //! The answer to one run of a check.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{CheckableId, Moment, Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::{CheckableId, Moment, Unit, Verdict};
 
 /// Names one run of one shard; never used twice while the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub u64);
 
 /// A value that a look brought home.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Reading {
     /// In the base unit of its measurement (seconds, bytes, percent 0..100, a plain count).
     Number(f64),
@@ -31,6 +34,44 @@ impl Measure {
     #[must_use]
     pub fn number(index: u8, value: f64) -> Self {
         Self { index, reading: Reading::Number(value) }
+    }
+}
+
+/// A reading with its name, for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The name of the measurement.
+    pub name: Arc<str>,
+    /// The value; never one that is no number.
+    pub reading: Reading,
+    /// In which unit.
+    pub unit: Unit,
+}
+
+impl fmt::Display for Measured {
+    /// The value alone: `120 ms`, `96.4 %`, `1.5 GiB`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SIZES: [(f64, &str); 4] = [
+            (1_099_511_627_776.0, "TiB"),
+            (1_073_741_824.0, "GiB"),
+            (1_048_576.0, "MiB"),
+            (1_024.0, "KiB"),
+        ];
+        let value = match &self.reading {
+            Reading::Text(text) => return f.write_str(text),
+            Reading::Number(value) => *value,
+        };
+        let rounded = |value: f64| (value * 1000.0).round() / 1000.0;
+        match self.unit {
+            Unit::Seconds if value.abs() < 1.0 => write!(f, "{} ms", rounded(value * 1000.0)),
+            Unit::Seconds => write!(f, "{} s", rounded(value)),
+            Unit::Percent => write!(f, "{} %", rounded(value)),
+            Unit::Bytes => match SIZES.iter().find(|it| value.abs() >= it.0) {
+                Some((size, unit)) => write!(f, "{} {unit}", rounded(value / size)),
+                None => write!(f, "{value} B"),
+            },
+            Unit::Number | Unit::Text | Unit::Any => write!(f, "{}", rounded(value)),
+        }
     }
 }
 
@@ -81,5 +122,30 @@ impl SkipReason {
             Self::Period => "period",
             Self::Maintenance => "maintenance",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_written_in_a_unit_that_people_read() {
+        for (value, unit, words) in [
+            (0.1204, Unit::Seconds, "120.4 ms"),
+            (2.5, Unit::Seconds, "2.5 s"),
+            (96.43, Unit::Percent, "96.43 %"),
+            (1_610_612_736.0, Unit::Bytes, "1.5 GiB"),
+            (12.0, Unit::Bytes, "12 B"),
+            (7.0, Unit::Number, "7"),
+        ] {
+            let reading = Reading::Number(value);
+            assert_eq!(Measured { name: "rtt".into(), reading, unit }.to_string(), words);
+        }
+        let reading = Reading::Text("degraded".into());
+        assert_eq!(
+            Measured { name: "raid".into(), reading, unit: Unit::Any }.to_string(),
+            "degraded"
+        );
     }
 }

@@ -40,6 +40,23 @@ pub(crate) fn of_silence(silence: Silence) -> Delivery {
     Delivery::Later { fault, after: None, may_have_arrived }
 }
 
+/// The same for a product that says in its own words that it has taken something. Whoever else
+/// answers 200, such as a page to log in at, has taken nothing; since nobody knows what is behind
+/// it, the try counts as one that may have arrived.
+pub(crate) fn confirmed(
+    result: Result<Answer, Silence>,
+    product: &str,
+    is_taken: impl FnOnce(&Answer) -> bool,
+) -> Delivery {
+    match result {
+        Ok(answer) if answer.code.is_success() && !is_taken(&answer) => {
+            let fault = format!("{}, which is not how {product} takes it", fault(&answer));
+            Delivery::Later { fault, after: answer.after, may_have_arrived: true }
+        }
+        result => delivery(result),
+    }
+}
+
 /// Not now. The receiver said so, so it has not taken it.
 pub(crate) fn later(answer: &Answer) -> Delivery {
     Delivery::Later { fault: fault(answer), after: answer.after, may_have_arrived: false }

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use model::{About, AlertKind, Member, Moment, Severity};
+use model::{About, AlertKind, Moment, Severity};
 
-use crate::letter::Letter;
+use crate::{letter::Letter, text::one_line};
 
 /// Characters of one value, as people want to see it in a list.
 const VALUE_BYTES_MAX: usize = 1000;
@@ -44,16 +44,20 @@ pub(crate) fn fingerprint(labels: &BTreeMap<String, String>) -> String {
     format!("{hash:016x}")
 }
 
-/// What an alert says, the main thing first. A digest is its members.
+/// What an alert says, the main thing first. A digest is its members, each with the labels that it
+/// has alone: a receiver that goes by labels cannot tell the difference.
 pub(crate) fn events(letter: &Letter<'_>) -> Vec<Event> {
-    let (alert, content) = (letter.alert, letter.content());
-    if !content.members.is_empty() {
-        return content.members.iter().map(|it| of_member(letter, it)).collect();
+    let apart = letter.alert.apart();
+    if apart.is_empty() {
+        return of_one(letter);
     }
-    let ends_at = match alert.kind {
-        AlertKind::Resolve | AlertKind::Missed => Some(content.ended_at.unwrap_or(alert.owed_at)),
-        _ => None,
-    };
+    apart.iter().flat_map(|alert| of_one(&Letter { alert, ..*letter })).collect()
+}
+
+fn of_one(letter: &Letter<'_>) -> Vec<Event> {
+    let (alert, content) = (letter.alert, letter.content());
+    let is_over = matches!(alert.kind, AlertKind::Resolve | AlertKind::Missed);
+    let ends_at = is_over.then(|| content.ended_at.unwrap_or(alert.owed_at));
     let mut labels = labels_of(letter);
     let severities = severities(content.about.as_ref());
     let Some(severity) = severity(letter) else {
@@ -63,7 +67,7 @@ pub(crate) fn events(letter: &Letter<'_>) -> Vec<Event> {
     labels.insert("severity".to_owned(), severity.word().to_owned());
     let mut events = vec![event(letter, labels.clone(), ends_at)];
     // Before the second trigger, and before the first resolve, there was only this one.
-    let first_change = if ends_at.is_some() { 2 } else { 1 };
+    let first_change = if is_over { 2 } else { 1 };
     // A reminder changes nothing.
     if alert.ordinal >= first_change && alert.kind != AlertKind::Reminder {
         for other in severities.iter().filter(|it| **it != severity) {
@@ -110,7 +114,7 @@ fn event(letter: &Letter<'_>, labels: BTreeMap<String, String>, ends_at: Option<
         ("symptoms", symptoms),
         ("problem", letter.problem_key()),
     ] {
-        let text = crate::text::one_line(&text, VALUE_BYTES_MAX);
+        let text = one_line(&text, VALUE_BYTES_MAX);
         if !text.is_empty() {
             annotations.insert(name.to_owned(), text);
         }
@@ -131,19 +135,19 @@ fn labels_of(letter: &Letter<'_>) -> BTreeMap<String, String> {
         AlertKind::Heartbeat => named("Watchdog"),
         AlertKind::Test => named("CampanileTest"),
         AlertKind::Window => named("CampanileWindow"),
-        AlertKind::Call => named("CampanileCall"),
+        AlertKind::Call | AlertKind::Message => named("CampanileCall"),
         AlertKind::Question => named("CampanileQuestion"),
         _ => named("CampanileProblem"),
     };
     if let Some(about) = &content.about {
-        let told = subject(&about.name());
+        let told = subject(about);
         // A call or a question about something is not the problem itself.
         let keep = labels["alertname"] != "CampanileProblem";
         labels.extend(told.into_iter().filter(|(name, _)| !keep || name != "alertname"));
     }
     for (name, value) in &content.labels {
         let name = label_name(name);
-        let value = crate::text::one_line(value, VALUE_BYTES_MAX);
+        let value = one_line(value, VALUE_BYTES_MAX);
         if !RESERVED.contains(&&*name) && !name.starts_with("__") && !value.is_empty() {
             labels.entry(name).or_insert(value);
         }
@@ -155,54 +159,24 @@ fn named(alertname: &str) -> BTreeMap<String, String> {
     BTreeMap::from([("alertname".to_owned(), alertname.to_owned())])
 }
 
-/// The labels that a name says, as people write it: `acme/web/http`, `site acme/hq`, `own uplink`.
-fn subject(name: &str) -> BTreeMap<String, String> {
-    let (alertname, pairs): (&str, Vec<(&str, &str)>) = if let Some(own) = name.strip_prefix("own ")
-    {
-        ("CampanileOwn", vec![("own", own)])
-    } else if let Some(site) = name.strip_prefix("site ") {
-        let (customer, site) = site.split_once('/').unwrap_or(("", site));
-        ("SiteDown", vec![("customer", customer), ("site", site)])
-    } else {
-        let mut parts = name.splitn(3, '/');
-        let customer = parts.next().unwrap_or_default();
-        let host = parts.next().unwrap_or_default();
-        match parts.next() {
-            None => ("HostDown", vec![("customer", customer), ("host", host)]),
-            Some(service) => (
-                "ServiceProblem",
-                vec![("customer", customer), ("host", host), ("service", service)],
-            ),
+/// The labels that name a thing.
+fn subject(about: &About) -> BTreeMap<String, String> {
+    let (alertname, names, text): (&str, &[&str], &str) = match about {
+        About::Own(own) => ("CampanileOwn", &["own"], own),
+        About::Site(site) => ("SiteDown", &["customer", "site"], site),
+        About::Checkable(name) if name.matches('/').count() > 1 => {
+            ("ServiceProblem", &["customer", "host", "service"], name)
         }
+        About::Checkable(name) => ("HostDown", &["customer", "host"], name),
     };
     let mut labels = named(alertname);
-    for (name, value) in pairs {
-        let value = crate::text::one_line(value, VALUE_BYTES_MAX);
+    for (name, value) in names.iter().zip(text.splitn(names.len(), '/')) {
+        let value = one_line(value, VALUE_BYTES_MAX);
         if !value.is_empty() {
-            labels.insert(name.to_owned(), value);
+            labels.insert((*name).to_owned(), value);
         }
     }
     labels
-}
-
-fn of_member(letter: &Letter<'_>, member: &Member) -> Event {
-    let mut labels = subject(&member.name);
-    labels.insert("severity".to_owned(), member.severity.word().to_owned());
-    let over = matches!(member.kind, AlertKind::Resolve | AlertKind::Missed);
-    let mut annotations = BTreeMap::new();
-    for (name, text) in [
-        ("summary", format!("{} is {}", member.name, member.status)),
-        ("description", member.text.to_string()),
-        ("status", member.status.word().to_owned()),
-        ("problem", crate::letter::problem_key(letter.world, member.problem)),
-    ] {
-        let text = crate::text::one_line(&text, VALUE_BYTES_MAX);
-        if !text.is_empty() {
-            annotations.insert(name.to_owned(), text);
-        }
-    }
-    let ends_at = over.then_some(letter.alert.owed_at);
-    Event { labels, annotations, starts_at: member.since, ends_at }
 }
 
 /// A name that Prometheus allows: other characters become `_`.
@@ -294,5 +268,31 @@ mod tests {
             ("_9x", "b"),
         ]);
         assert_eq!(labels, expected);
+    }
+    #[test]
+    fn a_member_of_a_digest_has_the_labels_and_fingerprint_that_it_has_alone() {
+        let world = testing::world();
+        let contact = Contact::everybody();
+        let mut alone = testing::alert(AlertKind::Trigger);
+        for kind in [AlertKind::Trigger, AlertKind::Resolve, AlertKind::Call, AlertKind::Window] {
+            for ordinal in [0, 3] {
+                let told = testing::alert(kind);
+                alone.content.about = told.content.about.clone();
+                alone.content.labels.insert("my-team".into(), "a".into());
+                (alone.kind, alone.ordinal) = (kind, ordinal);
+                alone.content.ended_at = told.content.ended_at;
+                if kind == AlertKind::Window {
+                    alone.content.about = None;
+                }
+                let digest = testing::digest_of(&[&alone, &told]);
+                let of = |alert: &model::Alert| {
+                    let letter = Letter { world: &world, alert, contact: &contact };
+                    let told = events(&letter).into_iter();
+                    told.map(|it| (it.fingerprint(), it.labels, it.ends_at)).collect::<Vec<_>>()
+                };
+                let (alone, listed) = (of(&alone), of(&digest));
+                assert_eq!(alone, listed[..alone.len()], "{kind:?} {ordinal}");
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@
 //! may have from the moment its body was handed to the connection, and not before.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     net::{Ipv4Addr, Ipv6Addr},
     path::Path,
@@ -212,18 +212,36 @@ impl<'a> Request<'a> {
 
     /// `text` without anything that only the receiver and we should know.
     fn masked(&self, text: &str) -> String {
-        let mut masked = text.to_owned();
         let parts = self.to.target.split(['/', '?', '&', '=']);
         let headers = self.headers.values().chain(self.to.authorization.as_ref());
         let headers = headers.filter(|it| it.is_sensitive()).filter_map(|it| it.to_str().ok());
         let words = headers.flat_map(|it| it.split(' '));
-        for secret in parts.chain(words).chain(self.secrets.iter().copied()) {
-            if secret.len() >= SECRET_BYTES_MIN {
-                masked = masked.replace(secret, "…");
-            }
-        }
-        masked
+        mask(text, parts.chain(words).chain(self.secrets.iter().copied()))
     }
+}
+
+/// `text` without `secrets`, in whatever form the far end may repeat them: as they were sent,
+/// percent-decoded, as the user and password in a header, or as JSON writes them.
+pub(crate) fn mask<'a>(text: &str, secrets: impl Iterator<Item = &'a str>) -> String {
+    let mut forms = BTreeSet::new();
+    for secret in secrets {
+        forms.insert(secret.to_owned());
+        forms.extend(String::from_utf8(percent_decoded(secret)));
+        let login = base64::decode(secret).and_then(|it| String::from_utf8(it).ok());
+        forms.extend(login.iter().flat_map(|it| it.split([':', '\0'])).map(str::to_owned));
+    }
+    let in_json = |it: &String| {
+        let quoted = serde_json::Value::from(it.as_str()).to_string();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    let mut forms: Vec<String> = forms.iter().map(in_json).chain(forms.clone()).collect();
+    // The longest first: a secret may stand in another one.
+    forms.sort_unstable_by_key(|it| std::cmp::Reverse(it.len()));
+    let mut masked = text.to_owned();
+    for form in forms.iter().filter(|it| it.len() >= SECRET_BYTES_MIN) {
+        masked = masked.replace(form, "…");
+    }
+    masked
 }
 
 /// An answer.
@@ -535,5 +553,24 @@ mod tests {
         request.secrets.push("routing-key");
         let said = "no T0secret, hunter22, verysecret or routing-key here";
         assert_eq!(request.masked(said), "no …, …, … or … here");
+        let to = Destination::parse("https://me:pass%3Aword@h.example/in/a%2Fb%2Fsecret").unwrap();
+        let request = Request::json(&to, &1);
+        let said = "me may not in/a/b/secret by pass:word, nor a%2Fb%2Fsecret";
+        assert_eq!(request.masked(said), "me may not in/… by pass:word, nor …");
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_every_form() {
+        let both = base64::encode(b"robot:hunter22");
+        for (secret, said) in [
+            (&*both, "the password hunter22 is wrong"),
+            (&both, &format!("Basic {both}")),
+            ("say \"friend\"", r#"{"key": "say \"friend\""}"#),
+            ("a%20long%20one", "a long one"),
+        ] {
+            let masked = mask(said, [secret].into_iter());
+            assert!(masked.contains('…'), "{secret} in {said}: {masked}");
+        }
+        assert_eq!(mask("no secret", [""].into_iter()), "no secret");
     }
 }

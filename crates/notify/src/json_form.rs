@@ -44,6 +44,13 @@ impl JsonForm {
         matches!(&self.0, Node::Map(map) if map.iter().all(|(_, it)| is_leaf(it)))
     }
 
+    /// Its texts in which nothing is filled in: some of them are keys and passwords.
+    pub(crate) fn literals(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        literals(&self.0, &mut found);
+        found
+    }
+
     /// The JSON for `view`.
     ///
     /// # Errors
@@ -78,6 +85,15 @@ fn node(layout: Value, more: &[&str], texts: &mut usize) -> Result<Node, String>
     })
 }
 
+fn literals<'a>(node: &'a Node, found: &mut Vec<&'a str>) {
+    match node {
+        Node::Text(template) => found.extend(template.literal()),
+        Node::List(list) => list.iter().for_each(|it| literals(it, found)),
+        Node::Map(map) => map.iter().for_each(|(_, it)| literals(it, found)),
+        Node::Fixed(_) => {}
+    }
+}
+
 fn filled(
     node: &Node,
     view: &[(&'static str, View)],
@@ -110,6 +126,12 @@ pub(crate) fn text_at(json: &[u8], pointer: &str) -> Option<String> {
     }
 }
 
+/// Is `true` at `pointer` in `json`?
+pub(crate) fn flag_at(json: &[u8], pointer: &str) -> bool {
+    let value: Option<Value> = serde_json::from_slice(json).ok();
+    value.and_then(|it| it.pointer(pointer)?.as_bool()).unwrap_or(false)
+}
+
 /// Is it a JSON pointer (RFC 6901)?
 pub(crate) fn is_pointer(text: &str) -> bool {
     let escapes: BTreeSet<Option<char>> =
@@ -132,6 +154,8 @@ mod tests {
         assert_eq!(back["a"][0], hostile);
         assert_eq!(back["b"]["c"], "x");
         assert_eq!(back.as_object().unwrap().len(), 2);
+        let form = JsonForm::new(r#"[{"key": "hunter22", "to": "{{ name }}"}, 1]"#, &[]).unwrap();
+        assert_eq!(form.literals(), ["hunter22"]);
     }
 
     #[test]
@@ -152,6 +176,10 @@ mod tests {
             assert_eq!(text_at(json, missing), None, "{missing}");
         }
         assert_eq!(text_at(b"<html>", "/id"), None);
+        assert!(flag_at(br#"{"ok": true}"#, "/ok"));
+        for no in [&br#"{"ok": "true"}"#[..], br#"{"ok": false}"#, b"{}", b"<html>"] {
+            assert!(!flag_at(no, "/ok"), "{no:?}");
+        }
         assert!(
             is_pointer("/a~1b/0") && is_pointer("") && !is_pointer("id") && !is_pointer("/a~2")
         );

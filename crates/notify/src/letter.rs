@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use minijinja::{Value, value::Object};
 use model::{
-    About, Alert, AlertKey, AlertKind, AlertState, Content, Moment, ProblemId, Route, Severity,
-    Status,
+    About, Alert, AlertKey, AlertKind, AlertState, Content, Member, Moment, ProblemId, Route,
+    Severity, Status,
 };
 
 use crate::{
@@ -19,6 +19,10 @@ use crate::{
 const LINE_BYTES_MAX: usize = 1000;
 /// Symptoms that the built-in text names; the others are counted.
 const SYMPTOMS_NAMED_MAX: usize = 10;
+/// What names the zone of the customer whom a planned window concerns.
+const ZONE_LABEL: &str = "timezone";
+/// What says how long a planned window lasts that begins with its outage.
+const LENGTH_LABEL: &str = "lasts";
 /// Characters that are kept free for the line that counts what a digest could not list.
 const MORE_CHARS: usize = 40;
 
@@ -51,6 +55,9 @@ impl<'a> Letter<'a> {
 
     /// Where to read on: the console itself, with a mark that says what for.
     pub(crate) fn link(&self) -> Option<String> {
+        if matches!(self.alert.kind, AlertKind::Message | AlertKind::Window) {
+            return None; // The console is not for customers.
+        }
         let console = self.world.settings.console_url.trim_end_matches('/');
         if console.is_empty() {
             return None;
@@ -98,7 +105,11 @@ impl<'a> Letter<'a> {
             one_line(&content.title, LINE_BYTES_MAX)
         };
         let before = match self.alert.kind {
-            AlertKind::Trigger | AlertKind::Call | AlertKind::Window | AlertKind::Heartbeat => "",
+            AlertKind::Trigger
+            | AlertKind::Call
+            | AlertKind::Message
+            | AlertKind::Window
+            | AlertKind::Heartbeat => "",
             AlertKind::Reminder => "Still: ",
             AlertKind::Acknowledged => "Acknowledged: ",
             AlertKind::Resolve => "Resolved: ",
@@ -123,9 +134,20 @@ impl<'a> Letter<'a> {
 
     fn facts(&self) -> Vec<String> {
         let content = self.content();
+        if self.alert.kind == AlertKind::Window {
+            return self.plan();
+        }
         let mut lines = Vec::new();
-        if !content.text.is_empty() {
-            lines.push(content.text.to_string());
+        match self.alert.kind {
+            // What somebody wrote stays in the lines in which it was written.
+            AlertKind::Call | AlertKind::Message => {
+                lines.extend(content.text.lines().map(str::to_owned));
+            }
+            _ if content.text.is_empty() => {}
+            _ => lines.push(content.text.to_string()),
+        }
+        if self.alert.kind == AlertKind::Message {
+            return lines; // A customer needs nothing but the words.
         }
         let customer = if content.customer_title.is_empty() {
             &content.customer
@@ -152,12 +174,40 @@ impl<'a> Letter<'a> {
         lines
     }
 
+    /// What a customer has to know of a planned window.
+    fn plan(&self) -> Vec<String> {
+        let content = self.content();
+        let mut lines = vec![format!("Begin: {}", self.local(content.since))];
+        lines.extend(content.ended_at.map(|it| format!("End: {}", self.local(it))));
+        let (zone, lasts) = (content.labels.get(ZONE_LABEL), content.labels.get(LENGTH_LABEL));
+        lines.extend(zone.map(|it| format!("Time zone: {it}")));
+        lines.extend(lasts.map(|it| format!("It lasts {it} and begins between these times.")));
+        for (what, text) in [("Impact", &content.text), ("Contact", &content.by)] {
+            let mut rest = text.lines();
+            lines.extend(rest.next().map(|it| format!("{what}: {it}")));
+            lines.extend(rest.map(str::to_owned));
+        }
+        lines
+    }
+
+    /// For people; a planned window is shown on the clock of the customer whom it concerns.
+    fn local(&self, moment: Moment) -> String {
+        let of_window = self.alert.kind == AlertKind::Window;
+        let zone = self.content().labels.get(ZONE_LABEL).filter(|_| of_window);
+        match zone.and_then(|it| TimeZone::get(it).ok()) {
+            Some(zone) => {
+                let time = timestamp(moment).to_zoned(zone);
+                time.strftime("%a %Y-%m-%d %H:%M %Z").to_string()
+            }
+            None => readable(moment),
+        }
+    }
+
     fn list_members(&self, sink: Sink, chars_max: usize, text: &mut String) {
         let members = &self.content().members;
         let mut room = chars_max.saturating_sub(text.chars().count() + MORE_CHARS);
         for (place, member) in members.iter().enumerate() {
-            let over = if member.kind == AlertKind::Resolve { "resolved: " } else { "" };
-            let mut line = format!("- {over}{} {}", member.status, member.name);
+            let mut line = format!("- {}", member_line(member));
             if !member.text.is_empty() {
                 let written = write!(line, ": {}", member.text);
                 debug_assert!(written.is_ok(), "a string takes everything");
@@ -181,8 +231,36 @@ impl<'a> Letter<'a> {
 }
 
 /// See [`Letter::problem_key`].
-pub(crate) fn problem_key(world: &World, problem: ProblemId) -> String {
+fn problem_key(world: &World, problem: ProblemId) -> String {
     format!("campanile-{:016x}-{problem}", world.settings.installation)
+}
+
+/// The same for a member of a digest.
+pub(crate) fn member_key(world: &World, member: &Member) -> String {
+    match member.problem {
+        ProblemId(0) => member.key.to_string(),
+        problem => problem_key(world, problem),
+    }
+}
+
+/// Does it tell of a problem, so that `name` is what that is about, or is `name` a title?
+fn tells_of_problem(kind: AlertKind) -> bool {
+    !matches!(kind, AlertKind::Call | AlertKind::Message | AlertKind::Window)
+}
+
+/// A member in the list of its digest, without why.
+fn member_line(member: &Member) -> String {
+    let over = match member.kind {
+        AlertKind::Resolve => "resolved: ",
+        AlertKind::Missed => "over already: ",
+        AlertKind::Acknowledged => "acknowledged: ",
+        _ => "",
+    };
+    if tells_of_problem(member.kind) {
+        format!("{over}{} {}", member.status, member.name)
+    } else {
+        member.name.clone()
+    }
 }
 
 fn symptoms(content: &Content) -> Option<String> {
@@ -197,17 +275,19 @@ fn symptoms(content: &Content) -> Option<String> {
     Some(format!("Explains {count}: {}{rest}", named.join(", ")))
 }
 
+fn timestamp(moment: Moment) -> Timestamp {
+    let nanos = i128::from(moment.as_nanos());
+    Timestamp::from_nanosecond(nanos).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 /// RFC 3339, UTC.
 pub(crate) fn rfc3339(moment: Moment) -> String {
-    let nanos = i128::from(moment.as_nanos());
-    Timestamp::from_nanosecond(nanos).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+    timestamp(moment).to_string()
 }
 
 /// For people.
 fn readable(moment: Moment) -> String {
-    let nanos = i128::from(moment.as_nanos());
-    let time = Timestamp::from_nanosecond(nanos).unwrap_or(Timestamp::UNIX_EPOCH);
-    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    timestamp(moment).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// `2d 3h`, `5m 2s`: the two largest units.
@@ -237,7 +317,7 @@ pub(crate) const NAMES: [(&str, &str); 23] = [
     ("title", "The built-in first line."),
     (
         "kind",
-        "What the alert says: `trigger`, `reminder`, `acknowledged`, `resolve`, `missed`, `question`, `call`, `window`, `heartbeat`, `test`.",
+        "What the alert says: `trigger`, `reminder`, `acknowledged`, `resolve`, `missed`, `question`, `call`, `message`, `window`, `heartbeat`, `test`.",
     ),
     ("name", "What it is about: `acme/web/http`, `site acme/hq`; empty for a digest."),
     ("status", "What is believed: `CRITICAL`, `DOWN`, ..."),
@@ -247,15 +327,18 @@ pub(crate) const NAMES: [(&str, &str); 23] = [
     ("customer_title", "The customer's name for people."),
     ("labels", "All labels: `labels.team`. One that is not there is empty."),
     ("flapping", "Does it flap?"),
-    ("since", "When it began, as in `2026-09-01 10:00:00 UTC`."),
-    ("ended_at", "When it was over; empty while it is not."),
+    (
+        "since",
+        "When it began, as in `2026-09-01 10:00:00 UTC`; of a planned window on the customer's clock, as in `Tue 2026-09-01 12:00 CEST`.",
+    ),
+    ("ended_at", "When it was over, or a planned window will be; empty while it is not."),
     ("duration", "From its begin to its end, or to the alert."),
     ("symptoms", "What it explains, by name; the first of them if there are very many."),
     ("symptoms_count", "How many there are in all."),
     ("by", "Who acknowledged or asked."),
     (
         "members",
-        "The problems of a digest, each with `name`, `kind`, `status`, `severity`, `text` and `since`.",
+        "The problems of a digest, each with `name`, `kind`, `status`, `severity`, `text`, `since`, `labels` and `problem_key`.",
     ),
     ("members_count", "How many there are."),
     ("contact", "Whom it is for: `contact.name`, `contact.title`, `contact.address`."),
@@ -280,13 +363,13 @@ fn view(letter: &Letter<'_>) -> Vec<(&'static str, Value)> {
         text(&content.customer_title),
         Value::from_object(LabelsView(content.labels.clone())),
         Value::from(content.flapping),
-        Value::from(readable(content.since)),
-        Value::from(content.ended_at.map(readable).unwrap_or_default()),
+        Value::from(letter.local(content.since)),
+        Value::from(content.ended_at.map(|it| letter.local(it)).unwrap_or_default()),
         Value::from(duration(until.since(content.since))),
         content.symptoms.iter().map(|it| Value::from(&**it)).collect::<Vec<_>>().into(),
         Value::from(content.symptoms_count),
         text(&content.by),
-        members(content),
+        members(letter.world, content),
         Value::from(content.members.len()),
         contact(letter.contact),
         text(&alert.route.channel),
@@ -297,7 +380,7 @@ fn view(letter: &Letter<'_>) -> Vec<(&'static str, Value)> {
     NAMES.iter().map(|it| it.0).zip(values).collect()
 }
 
-fn members(content: &Content) -> Value {
+fn members(world: &World, content: &Content) -> Value {
     let each = content.members.iter().map(|it| {
         Value::from_pairs([
             ("name", Value::from(it.name.as_str())),
@@ -306,6 +389,8 @@ fn members(content: &Content) -> Value {
             ("severity", Value::from(it.severity.word())),
             ("text", Value::from(&*it.text)),
             ("since", Value::from(readable(it.since))),
+            ("labels", Value::from_object(LabelsView(it.labels.clone()))),
+            ("problem_key", Value::from(member_key(world, it))),
         ])
     });
     each.collect::<Vec<Value>>().into()
@@ -362,5 +447,82 @@ pub(crate) fn sample_alert() -> Alert {
         fault: String::new(),
         state: AlertState::Waiting,
         content,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reminder(zone: Option<&str>, lasts: Option<&str>) -> Alert {
+        let sample = sample_alert();
+        let labels = [(ZONE_LABEL, zone), (LENGTH_LABEL, lasts)];
+        let labels = labels.into_iter().filter_map(|(name, it)| Some((name.into(), it?.into())));
+        // The clock goes back in this night: 2026-10-25 00:30 and 02:30 UTC.
+        let content = Content {
+            about: None,
+            labels: labels.collect(),
+            text: "no mail\nfor some minutes".into(),
+            since: Moment::from_secs(1_792_888_200),
+            ended_at: Some(Moment::from_secs(1_792_895_400)),
+            by: "Ben, +39 06 1".into(),
+            title: "planned maintenance new disks".to_owned(),
+            ..sample.content
+        };
+        Alert { kind: AlertKind::Window, problem: ProblemId(0), content, ..sample }
+    }
+
+    fn written(alert: &Alert) -> (String, Vec<(&'static str, Value)>) {
+        let console_url = "https://noc.example".into();
+        let world = World::new(WorldSettings { installation: 1, console_url });
+        let contact =
+            Contact { name: "it@acme.example".into(), title: "".into(), address: "".into() };
+        let letter = Letter { world: &world, alert, contact: &contact };
+        assert_eq!(letter.built_in_title(), "planned maintenance new disks");
+        (letter.built_in_text(Sink::Plain, 10_000), letter.view())
+    }
+
+    #[test]
+    fn a_customer_is_reminded_in_local_time_with_zone_impact_and_contact() {
+        let (text, view) = written(&reminder(Some("Europe/Rome"), None));
+        let expected = [
+            "Begin: Sun 2026-10-25 02:30 CEST",
+            "End: Sun 2026-10-25 03:30 CET",
+            "Time zone: Europe/Rome",
+            "Impact: no mail",
+            "for some minutes",
+            "Contact: Ben, +39 06 1",
+        ];
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+        let of = |name| view.iter().find(|it| it.0 == name).unwrap().1.to_string();
+        assert_eq!(of("since"), "Sun 2026-10-25 02:30 CEST");
+        assert_eq!(of("ended_at"), "Sun 2026-10-25 03:30 CET");
+        assert_eq!(of("link"), "", "the console is not for customers");
+    }
+
+    #[test]
+    fn a_customer_is_told_how_long_a_flexible_window_lasts() {
+        let (text, _) = written(&reminder(Some("Asia/Kolkata"), Some("2h")));
+        assert!(text.starts_with("Begin: Sun 2026-10-25 06:00 IST\n"), "{text}");
+        assert!(text.contains("\nIt lasts 2h and begins between these times.\n"), "{text}");
+    }
+
+    #[test]
+    fn without_a_zone_that_exists_the_time_is_utc_and_says_so() {
+        for zone in [None, Some("Mars/Olympus"), Some("../etc/passwd")] {
+            let (text, _) = written(&reminder(zone, None));
+            assert!(text.starts_with("Begin: 2026-10-25 00:30:00 UTC\n"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_label_of_a_problem_does_not_move_its_clock() {
+        let mut alert = sample_alert();
+        alert.content.labels.insert(ZONE_LABEL.into(), "Europe/Rome".into());
+        let world = World::new(WorldSettings { installation: 1, console_url: "".into() });
+        let contact = Contact { name: "".into(), title: "".into(), address: "".into() };
+        let letter = Letter { world: &world, alert: &alert, contact: &contact };
+        let text = letter.built_in_text(Sink::Plain, 1_000);
+        assert!(text.contains("Since: 2026-09-01 10:00:00 UTC"), "{text}");
     }
 }

@@ -21,11 +21,12 @@ const COMMON: &str = "
 Delivery is at least once. Every alert has a key that is the same in each try and in no other alert;
 channels whose receivers know such a thing send it along, so that a repeat can be told from news.
 
-A try takes at most 15 s, 5 s of it for the connection. An answer of 2xx is taken; 408, 425, 429 and
-5xx, a broken connection and silence are tried again, after what `Retry-After` asks for but at most
-an hour; every other answer is final. Redirects are not followed. At most 64 KiB of an answer are
-read. Certificates are always verified. Paths and queries of URLs, passwords and tokens are not
-shown in faults.
+A try takes at most 15 s, 5 s of it for the connection. An answer of 2xx is taken, if it is what the
+product says when it takes something; 408, 425, 429 and 5xx, a broken connection and silence are
+tried again, after what `Retry-After` asks for but at most an hour; every other answer is final.
+Redirects are not followed. At most 64 KiB of an answer are read. Certificates are always verified.
+Paths and queries of URLs, passwords and tokens are not shown in faults, nor are fixed texts of six
+bytes or more in a body that an admin laid out.
 
 ## Templates
 
@@ -87,6 +88,11 @@ fn habits(spec: &ChannelSpec) -> String {
     if spec.for_people {
         text.push_str(
             "People read it: several problems come in one message unless `group: off`.\n",
+        );
+    }
+    if spec.one_by_one {
+        text.push_str(
+            "Each problem is an object of its own there, so `group` and `limit` are refused.\n",
         );
     }
     text.push_str(if spec.resolve {

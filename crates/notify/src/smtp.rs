@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{World, base64, net, text::one_line};
+use crate::{World, base64, http, net, text::one_line};
 
 /// Bytes of one line of an answer; the standard has 512.
 const REPLY_LINE_BYTES_MAX: u64 = 2048;
@@ -45,6 +45,18 @@ pub(crate) struct Server {
     pub(crate) login: Option<(Arc<str>, Arc<str>)>,
     /// What we call ourselves; `None`: by our address.
     pub(crate) hello: Option<Arc<str>>,
+}
+
+impl Server {
+    /// What it said, without the password.
+    fn masked(&self, text: &str) -> String {
+        let login = self.login.as_ref().map(|(user, password)| {
+            let both = base64::encode(format!("\0{user}\0{password}").as_bytes());
+            [password.to_string(), base64::encode(password.as_bytes()), both]
+        });
+        let masked = http::mask(text, login.iter().flatten().map(String::as_str));
+        one_line(&masked, REPLY_SHOWN_BYTES_MAX)
+    }
 }
 
 /// What is handed over.
@@ -81,7 +93,7 @@ pub(crate) async fn send(
     let said = match timeout_at(deadline, talk(world, server, mail, deadline, &mut handed)).await {
         Ok(Ok(())) => return Delivery::Taken,
         Ok(Err(End::Refused(code, text))) => {
-            let fault = format!("{host} answered {code} {text}");
+            let fault = format!("{host} answered {code} {}", server.masked(&text));
             return match code {
                 500.. => Delivery::Never { fault },
                 _ => Delivery::Later { fault, after: None, may_have_arrived: false },
@@ -198,7 +210,7 @@ async fn expect(line: &mut Line, code: u16) -> Result<Vec<String>, End> {
     if answered == code || (code == 250 && answered == 251) {
         return Ok(lines);
     }
-    let text = one_line(&lines.join(" "), REPLY_SHOWN_BYTES_MAX);
+    let text = lines.join(" ");
     match answered {
         400..=599 => Err(End::Refused(answered, text)),
         _ => {

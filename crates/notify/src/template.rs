@@ -26,6 +26,8 @@ const NAME: &str = "text";
 #[derive(Debug)]
 pub(crate) struct Template {
     environment: Environment<'static>,
+    /// Its text, if nothing is filled in.
+    literal: Option<Box<str>>,
 }
 
 impl Template {
@@ -57,7 +59,8 @@ impl Template {
             out.write_str(&sink.escape(&value.to_string())).map_err(Error::from)
         });
         environment.add_template_owned(NAME, source.to_owned()).map_err(|it| told(&it))?;
-        let template = Self { environment };
+        let literal = (!source.contains('{')).then(|| Box::from(source));
+        let template = Self { environment, literal };
         template.vet(more)?;
         Ok(template)
     }
@@ -77,6 +80,11 @@ impl Template {
         }
         let more: Vec<(&str, &str)> = more.iter().map(|it| (*it, "sample")).collect();
         self.render(&sample, &more).map(drop)
+    }
+
+    /// Its text, if nothing is filled in.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        self.literal.as_deref()
     }
 
     /// The text for `view`.

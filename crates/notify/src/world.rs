@@ -31,6 +31,7 @@ pub struct WorldSettings {
 pub struct World {
     pub(crate) settings: WorldSettings,
     shared: Arc<Shared>,
+    templates_failed: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -39,7 +40,6 @@ struct Shared {
     names: Names,
     trusts: Trusts,
     in_flight: Semaphore,
-    templates_failed: AtomicU64,
     connections_opened: AtomicU64,
 }
 
@@ -64,23 +64,28 @@ impl World {
             names: Names::default(),
             trusts: Trusts::default(),
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
-            templates_failed: AtomicU64::new(0),
             connections_opened: AtomicU64::new(0),
         };
-        Self { settings, shared: Arc::new(shared) }
+        Self { settings, shared: Arc::new(shared), templates_failed: Arc::default() }
     }
 
     /// The same connections and counters under other settings, after a reload.
     #[must_use]
     pub fn with_settings(&self, settings: WorldSettings) -> Self {
-        Self { settings, shared: Arc::clone(&self.shared) }
+        Self { settings, ..self.clone() }
+    }
+
+    /// The same connections, with a count of its own of templates that fail: for one channel.
+    #[must_use]
+    pub fn for_one_channel(&self) -> Self {
+        Self { templates_failed: Arc::default(), ..self.clone() }
     }
 
     /// What was counted.
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
-            templates_failed: self.shared.templates_failed.load(Ordering::Relaxed),
+            templates_failed: self.templates_failed.load(Ordering::Relaxed),
             connections_opened: self.shared.connections_opened.load(Ordering::Relaxed),
         }
     }
@@ -113,7 +118,7 @@ impl World {
     }
 
     pub(crate) fn count_template_failed(&self) {
-        self.shared.templates_failed.fetch_add(1, Ordering::Relaxed);
+        self.templates_failed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_connection(&self) {

@@ -1,17 +1,11 @@
 //! Who may speak with a running engine, and what its interface stands on.
 
-use std::{
-    fs::OpenOptions,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
+use anyhow::Context;
 use arc_swap::ArcSwap;
-use console::api::{Api, Desk, Seams, Tokens, token};
-use model::{Actor, Command, EventId, Moment, NoteId, Reply, Request, Token, TokenScope};
+use console::api::{Api, Desk, Seams, Tokens};
+use model::{Actor, Command, EventId, Moment, NoteId, Reply, Request};
 use store::Totals;
 use tokio::{
     sync::watch,
@@ -19,13 +13,12 @@ use tokio::{
 };
 
 use crate::{
+    first_token::{self, Step},
     ledger::{Counter, Ledger},
     parts::{Parts, blocking},
     readings,
 };
 
-/// Name of the file in the data folder that holds the first token.
-pub(crate) const ADMIN_TOKEN_FILE: &str = "admin.token";
 /// Tokens are read again at least this often, whatever was committed.
 const TOKENS_EVERY: Duration = Duration::from_secs(10);
 
@@ -72,10 +65,7 @@ impl Access {
     pub(crate) async fn keep(mut self, folder: &Path, now: Moment) {
         // Only if it is certain that there is none.
         let is_known = self.refresh().await;
-        if is_known
-            && self.tokens.is_empty(now)
-            && let Err(error) = self.first_token(folder, now).await
-        {
+        if is_known && let Err(error) = self.first_token(folder, now).await {
             tracing::error!(%error, "cannot make the first token; the interface lets nobody in");
         }
         let mut tick = interval(TOKENS_EVERY);
@@ -116,45 +106,28 @@ impl Access {
         is_known
     }
 
-    /// Makes the token that whoever may read the data folder can begin with.
+    /// Sees to it that whoever may read the data folder has a token to begin with.
     async fn first_token(&self, folder: &Path, now: Moment) -> anyhow::Result<()> {
-        let secret = token::new_secret()?;
-        let wanted = Token {
-            id: NoteId(0),
-            name: Arc::from("admin"),
-            hash: token::hash(&secret),
-            scopes: TokenScope::ALL.iter().map(|it| it.0).collect(),
-            customers: None,
-            made_at: now,
-            expires_at: None,
-            revoked_at: None,
+        let (place, ledger) = (folder.to_owned(), Arc::clone(&self.ledger));
+        let usable = !self.tokens.is_empty(now);
+        let begun = blocking(move || first_token::begin(&place, &ledger.all_tokens()?, usable));
+        let path = match begun.await.context("the start was given up")?? {
+            Step::Nothing => return Ok(()),
+            Step::Written(path) => path,
+            Step::Ask(secret) => {
+                let command = Command::CreateToken(first_token::wanted(&secret, now));
+                let request =
+                    Request { by: Actor::engine(), version: None, repeat_key: None, command };
+                let Some(Reply::Done { id, .. }) = self.counter.ask(request).await else {
+                    anyhow::bail!("the desk did not take it");
+                };
+                let (place, id) = (folder.to_owned(), NoteId(id.parse()?));
+                let written = blocking(move || first_token::publish(&place, id, &secret));
+                written.await.context("the start was given up")??
+            }
         };
-        let command = Command::CreateToken(wanted);
-        let request = Request { by: Actor::engine(), version: None, repeat_key: None, command };
-        let Some(Reply::Done { id, .. }) = self.counter.ask(request).await else {
-            anyhow::bail!("the desk did not take it");
-        };
-        let shown = token::text(NoteId(id.parse()?), &secret);
-        let path = folder.join(ADMIN_TOKEN_FILE);
-        let written = path.clone();
-        blocking(move || write_private(&written, &shown)).await.unwrap_or(Ok(()))?;
         self.refresh().await;
         tracing::info!(path = %path.display(), "made the first token; `--config` finds it");
         Ok(())
     }
-}
-
-/// Writes a file that only its owner may read, whole or not at all.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let part = path.with_extension("token.new");
-    if let Err(error) = std::fs::remove_file(&part)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    std::fs::rename(&part, path)
 }

@@ -80,7 +80,7 @@ impl<'a> Follower<'a> {
         mut hangup: Signal,
         mut reloads: mpsc::Receiver<ReloadRequest>,
     ) {
-        self.apply(&plan, &restored).await;
+        self.apply(&plan, Some(&restored)).await;
         self.forget_absent(&restored);
         drop((plan, restored));
         self.parts.begin().await;
@@ -109,8 +109,11 @@ impl<'a> Follower<'a> {
     }
 
     /// Makes `plan` the one that runs. What is believed of those that stay is kept; `restored` is
-    /// what an earlier process believed of those that are new.
-    async fn apply(&mut self, plan: &Plan, restored: &Restored) {
+    /// what an earlier process believed of those that are new; given at the start alone.
+    async fn apply(&mut self, plan: &Plan, restored: Option<&Restored>) {
+        let is_start = restored.is_some();
+        let nothing = Restored::default();
+        let restored = restored.unwrap_or(&nothing);
         let parts = self.parts;
         let common = &parts.common;
         let laid = self.register.lay(plan);
@@ -125,7 +128,8 @@ impl<'a> Follower<'a> {
             duty: Arc::clone(&plan.duty),
             times: Arc::new(calendar::times(&plan.duty, horizon(common.clock.now()))),
             subjects: subjects_of(plan, &laid),
-            standings: standings_of(&laid, &restored.beliefs),
+            standings: is_start.then(|| standings_of(&laid, &restored.beliefs)),
+            book: Arc::new(parts.courier.prepare(&plan.duty)),
             added: laid.added.iter().map(|it| it.0).collect(),
         };
         let removed = laid.removed.into_iter().map(|(id, name)| Change::Remove { id, name });
@@ -138,7 +142,6 @@ impl<'a> Follower<'a> {
             Change::Put { id, name, spec, question, cell, restored }
         });
         let limits = limits_of(&plan.engine, common.shards);
-        self.parts.courier.follow(&plan.duty);
         self.parts.rule(rules).await;
         self.parts.change(removed.chain(put), limits).await;
         self.duty = Arc::clone(&plan.duty);
@@ -184,7 +187,7 @@ impl<'a> Follower<'a> {
             return ReloadOutcome::Refused(text);
         }
         self.warn_of_restart(&plan.engine);
-        self.apply(plan, &Restored::default()).await;
+        self.apply(plan, None).await;
         let text = format!("{}{}\n", loaded.render(false), loaded.summary());
         tracing::info!("configuration taken over: {}", loaded.summary());
         ReloadOutcome::Done(text)

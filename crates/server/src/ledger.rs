@@ -10,14 +10,14 @@ use console::api::{
     self, AlertFilter, AlertsShown, Answering, CallFilter, CallsShown, CheckableView, Consequence,
     Customers, Cut, EventPiece, LedgerFault, OnDuty, Page, ProblemFilter, ProblemsShown,
     ProposalFilter, ProposalsShown, Read, Story, StoryFilter, Supposition, WindowFilter,
-    WindowView, WouldTell,
+    WindowView, WouldAsk, WouldTell,
 };
 use crossbeam_channel::Sender;
-use engine::desk::{Desk, Hypothesis, WindowSeen};
+use engine::desk::{Desk, Foreseen, Hypothesis, WindowSeen};
 use model::{
     Alert, AlertKey, Call, CallId, Command, Decision, DecisionId, Event, EventId, Moment, NoteId,
     OccurrenceKey, Override, Passage, Problem, ProblemId, Proposal, ProposalId, Request, Silence,
-    Span, StateType, Token, VerdictOfDesk,
+    Span, StateType, Token,
 };
 use store::{ReadError, Reader};
 use tokio::sync::oneshot;
@@ -186,12 +186,13 @@ impl api::Ledger for Ledger {
     fn windows(&self, filter: &WindowFilter) -> Read<Page<WindowView>> {
         let (within, customers) = (filter.within, filter.customers.clone());
         let after = usize::try_from(place(&filter.cut)?.unwrap_or(0)).unwrap_or(usize::MAX);
-        let seen = self.look(move |desk| desk.windows_within(within, NOTES_READ_MAX))?;
-        let theirs = seen.into_iter().filter(|it| is_theirs(&it.occurrence.customer, &customers));
-        let mut items: Vec<_> = theirs.skip(after).take(filter.cut.limit + 1).map(view).collect();
-        let more = items.len() > filter.cut.limit;
-        items.truncate(filter.cut.limit);
-        let next = more.then(|| (after + items.len()).to_string());
+        // One more than wanted, to know whether that is all.
+        let wanted = after..after.saturating_add(filter.cut.limit).saturating_add(1);
+        let seen =
+            self.look(move |desk| desk.windows_within(within, customers.as_deref(), wanted))?;
+        let more = seen.len() > filter.cut.limit;
+        let items: Vec<_> = seen.into_iter().take(filter.cut.limit).map(view).collect();
+        let next = more.then(|| after.saturating_add(items.len()).to_string());
         Ok(Page { items, next })
     }
 
@@ -268,43 +269,27 @@ impl api::Ledger for Ledger {
     }
 
     fn suppose(&self, what: &Supposition) -> Read<Option<Consequence>> {
-        let hypothesis = Hypothesis {
-            name: Arc::from(what.name.as_str()),
-            status: what.status,
-            at: what.at,
-            lasts: SUPPOSED_FOR,
-        };
+        let (name, status, at) = (Arc::from(what.name.as_str()), what.status, what.at);
+        let silent = Hypothesis::of_one(Arc::clone(&name), status, at, SUPPOSED_FOR);
         self.look(move |desk| {
-            let customer = desk.subject(&hypothesis.name).map(|it| desk.customer(&it.subject))?;
-            let expected = desk.suppose(&hypothesis)?;
-            let told = expected.told.iter().map(|it| WouldTell {
-                at: it.at,
-                contact: Arc::clone(&it.route.contact),
-                channel: Arc::clone(&it.route.channel),
-                rule: Some(Arc::clone(&it.rule)),
+            let customer = desk.subject(&name).map(|it| desk.customer(&it.subject))?;
+            let expected = desk.suppose(&silent)?;
+            let with = |answer: bool| {
+                let it = Hypothesis { answer: Some(answer), ..silent.clone() };
+                desk.suppose(&it).map_or_else(Vec::new, |it| would_tell(&it.told))
+            };
+            let asked = expected.asked.iter().map(|it| WouldAsk {
+                asked: would_tell(std::slice::from_ref(&it.asked)).remove(0),
+                until: it.until,
+                silence_means_blocking: it.silence_means_blocking,
+                if_blocking: with(true),
+                if_can_wait: with(false),
             });
-            let told: Vec<_> = told.collect();
-            let closed = expected.gates.iter().find(|it| !it.open);
-            let verdict = match closed {
-                Some(gate) if told.is_empty() => {
-                    VerdictOfDesk::Nobody { reason: Arc::clone(&gate.gate), until: None }
-                }
-                _ if told.is_empty() => {
-                    VerdictOfDesk::Nobody { reason: Arc::from("step"), until: None }
-                }
-                _ => VerdictOfDesk::Done { what: format!("{} would be told", told.len()) },
-            };
-            let decision = Decision {
-                id: DecisionId(0),
-                at: hypothesis.at,
-                problem: ProblemId(0),
-                name: hypothesis.name.to_string(),
-                customer: Arc::clone(&customer),
-                trigger: format!("supposed {}", hypothesis.status),
-                gates: expected.gates,
-                verdict,
-            };
-            Some(Consequence { customer, decisions: vec![decision], told })
+            let told = would_tell(&expected.told);
+            let (proposed_at, called_at) = (expected.proposed_at, expected.called_at);
+            let asked = asked.collect();
+            let decisions = supposed(expected.decisions);
+            Some(Consequence { customer, decisions, told, asked, proposed_at, called_at })
         })
     }
 
@@ -356,8 +341,22 @@ fn is_shown(proposal: &Proposal, filter: &ProposalFilter) -> bool {
     }
 }
 
-fn is_theirs(customer: &str, customers: &Customers) -> bool {
-    customers.as_ref().is_none_or(|it| it.iter().any(|it| **it == *customer))
+/// Decisions of a story that never happened have no ids.
+fn supposed(mut decisions: Vec<Decision>) -> Vec<Decision> {
+    for it in &mut decisions {
+        (it.id, it.problem) = (DecisionId(0), ProblemId(0));
+    }
+    decisions
+}
+
+fn would_tell(told: &[Foreseen]) -> Vec<WouldTell> {
+    let one = |it: &Foreseen| WouldTell {
+        at: it.at,
+        contact: Arc::clone(&it.route.contact),
+        channel: Arc::clone(&it.route.channel),
+        rule: Some(Arc::clone(&it.rule)),
+    };
+    told.iter().map(one).collect()
 }
 
 fn view(it: WindowSeen) -> WindowView {

@@ -5,17 +5,20 @@
 
 mod access;
 mod attempt;
+mod backlog;
 mod build;
 mod clock;
 mod courier;
 mod descriptors;
 mod desk;
+mod first_token;
 mod follower;
 mod ledger;
+mod log;
 mod looks;
-mod outbox;
 mod parts;
 mod readings;
+mod refresher;
 mod register;
 mod replay;
 mod routing;
@@ -24,6 +27,7 @@ mod shard;
 
 pub use attempt::{Attempt, try_once};
 pub use config::{Explanation, Loaded, RoutingTest, Unknown, explain, tests};
+pub use log::Log;
 pub use model::Plan;
 pub use replay::{Refused, replay};
 pub use routing::{Routed, routing_tests};

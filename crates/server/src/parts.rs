@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     courier::Courier,
     descriptors::looks_max,
-    desk::{self, Past, Rules, ToDesk, Ways},
+    desk::{self, Past, Rules, ToDesk, Watch, Ways},
     readings,
     shard::{self, Change, Common, HAND_OVER_WITHIN, Handle, ToDriver, Wires},
 };
@@ -85,21 +85,21 @@ impl Parts {
             shared,
             store: to_store,
             desk: to_desk.clone(),
-            wires: (0..shards).map(|_| Wires::default()).collect(),
+            wires: (0..shards).map(|_| Wires::started(clock.now())).collect(),
         });
         readings::publish(&common, writer.health());
         let limits = limits_of(settings, shards);
-        let start = |number| shard::start(number, Arc::clone(&common), limits);
+        let start = |number| shard::start(number, Arc::clone(&common), limits.of(number));
         let handles: Vec<_> = (0..shards).map(start).collect::<Result<_, _>>()?;
         let courier = Arc::new(
             Courier::new(clock, kept.past.installation, to_desk)
                 .context("cannot start the courier")?,
         );
         let (commits, committed) = watch::channel(0);
-        let figures = Arc::default();
+        let (figures, pulse) = (Arc::default(), Arc::default());
         readings::publish_desk(&common, &figures, &courier);
-        let carrier = Arc::clone(&courier);
-        let watched = Arc::clone(&common);
+        readings::publish_pulse(&common.shared, &pulse);
+        let (carrier, guide) = (Arc::clone(&courier), Arc::clone(&courier));
         let ways = Ways {
             inbox: desk_inbox,
             rows,
@@ -108,7 +108,9 @@ impl Parts {
             doors: handles.iter().map(|it| it.door.clone()).collect(),
             deliver: Box::new(move |alert| carrier.deliver(alert)),
             committed: Box::new(move || commits.send_modify(|it| *it += 1)),
-            gets_on: Box::new(move |now| watched.gets_on(now)),
+            follow: Box::new(move |book| guide.follow(book)),
+            watch: watch(&common, &courier, writer),
+            pulse,
             figures,
         };
         let desk = desk::start(clock, kept.past, ways).context("cannot start the desk's thread")?;
@@ -123,9 +125,9 @@ impl Parts {
     }
 
     /// Sends `changes` to the shards they are for, each in its order and in small portions.
-    pub(crate) async fn change(&self, changes: impl Iterator<Item = Change>, limits: Limits) {
+    pub(crate) async fn change(&self, changes: impl Iterator<Item = Change>, limits: Budget) {
         let mut portions: Vec<Vec<Change>> =
-            self.shards.iter().map(|_| vec![Change::Limit(limits)]).collect();
+            (0..self.common.shards).map(|it| vec![Change::Limit(limits.of(it))]).collect();
         for change in changes {
             let Some(id) = change.about() else { continue };
             let shard = id.shard(self.common.shards) as usize;
@@ -192,13 +194,44 @@ impl Parts {
     }
 }
 
-/// The limits of one of `shards`: each gets its part of what there is in all.
-pub(crate) fn limits_of(settings: &EngineSettings, shards: u32) -> Limits {
-    Limits {
-        in_flight_max: looks_max(settings.in_flight_max).div_ceil(shards.max(1)).max(1),
+/// How the desk knows of the others whether they get on.
+fn watch(common: &Arc<Common>, courier: &Arc<Courier>, writer: &Writer) -> Watch {
+    let (common, courier, health) = (Arc::clone(common), Arc::clone(courier), writer.health());
+    Watch {
+        timetable: Box::new(move |now| common.gets_on(now)),
+        commits: Box::new(move || health.commits()),
+        courier: Box::new(move |now| courier.gets_on(now)),
+    }
+}
+
+/// How much may be under way in all, and how it is divided among the shards.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    in_flight_max: u32,
+    in_flight_per_host_max: u16,
+    shards: u32,
+}
+
+impl Budget {
+    /// The part of one shard. All parts together are what there is in all, but no shard is left
+    /// without a single place.
+    pub(crate) fn of(self, shard: u32) -> Limits {
+        let (part, left) = (self.in_flight_max / self.shards, self.in_flight_max % self.shards);
+        Limits {
+            in_flight_max: (part + u32::from(shard < left)).max(1),
+            in_flight_per_host_max: self.in_flight_per_host_max,
+        }
+    }
+}
+
+/// What `settings` allow to be under way in `shards`.
+pub(crate) fn limits_of(settings: &EngineSettings, shards: u32) -> Budget {
+    Budget {
+        in_flight_max: looks_max(settings.in_flight_max),
         in_flight_per_host_max: u16::try_from(settings.in_flight_per_host_max)
             .unwrap_or(u16::MAX)
             .max(1),
+        shards: shards.max(1),
     }
 }
 
@@ -207,4 +240,21 @@ pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_all_shards_are_what_there_is_in_all() {
+        for (in_flight_max, shards) in [(64, 2), (65, 4), (1_003, 7), (4, 4), (20_000, 64)] {
+            let budget = Budget { in_flight_max, in_flight_per_host_max: 1, shards };
+            let parts: Vec<u32> = (0..shards).map(|it| budget.of(it).in_flight_max).collect();
+            assert_eq!(parts.iter().sum::<u32>(), in_flight_max, "{parts:?}");
+            assert!(parts.iter().max().unwrap() - parts.iter().min().unwrap() <= 1, "{parts:?}");
+        }
+        let few = Budget { in_flight_max: 2, in_flight_per_host_max: 1, shards: 4 };
+        assert!((0..4).all(|it| few.of(it).in_flight_max == 1), "a shard without a place is blind");
+    }
 }

@@ -1,7 +1,10 @@
 //! Figures that the engine has beside its checks: of the wires, of the shards' own troubles, and
 //! of the store.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use arc_swap::ArcSwap;
 use engine::desk::Figures;
@@ -9,7 +12,11 @@ use model::Severity;
 use probe::World;
 use store::{StoreHealth, Totals};
 
-use crate::{courier::Courier, shard::Common};
+use crate::{
+    courier::Courier,
+    desk::{PARTS, Pulse},
+    shard::Common,
+};
 
 /// How many packets of one wire met one fate.
 #[derive(Clone, Copy, Debug)]
@@ -108,13 +115,50 @@ pub(crate) fn publish_desk(
             let labels = [("channel", &*channel), ("outcome", outcome)];
             readings.counter("campanile_notifications", help, &labels, count as f64);
         }
+        for (channel, count) in courier.template_failures() {
+            let help = "Texts for which the built-in one was sent because the template failed";
+            let name = "campanile_template_failures";
+            readings.counter(name, help, &[("channel", &*channel)], count as f64);
+        }
         for (reason, count) in &figures.withheld {
             let help = "Decisions to tell nobody, by the gate that closed";
             let name = "campanile_notifications_suppressed";
             readings.counter(name, help, &[("reason", reason)], *count as f64);
         }
+        for ((outcome, reason), count) in &figures.proposals {
+            let help = "Proposals since the start, by what became of them";
+            let labels = [("outcome", *outcome), ("reason", *reason)];
+            readings.counter("campanile_proposals", help, &labels, *count as f64);
+        }
         let help = "Problems for which there was no room";
         readings.counter("campanile_problems_overflowed", help, &[], figures.overflowed as f64);
+    });
+}
+
+/// Has the console show whether the engine gets on.
+pub(crate) fn publish_pulse(shared: &console::Shared, pulse: &Arc<Pulse>) {
+    let pulse = Arc::clone(pulse);
+    shared.add_source(move |readings| {
+        for (part, stuck) in PARTS.iter().zip(&pulse.stuck) {
+            let help = "Whether this part of the engine gets on; no sign of life is sent otherwise";
+            let gets_on = f64::from(u8::from(!stuck.load(Relaxed)));
+            readings.gauge("campanile_progress", help, &[("part", part)], gets_on);
+        }
+        let help = "Orders of the desk for which the store has no room";
+        let waiting = pulse.orders_waiting.load(Relaxed) as f64;
+        readings.gauge("campanile_desk_orders_waiting", help, &[], waiting);
+        let help = "Requests refused because the store takes nothing";
+        let refused = pulse.refused.load(Relaxed) as f64;
+        readings.counter("campanile_desk_requests_refused", help, &[], refused);
+    });
+}
+
+/// Has the console show how much of the log was lost.
+pub(crate) fn publish_log(shared: &console::Shared, dropped: Arc<AtomicU64>) {
+    shared.add_source(move |readings| {
+        let help = "Lines of the log that were dropped because nobody read it fast enough";
+        let lines = dropped.load(Relaxed) as f64;
+        readings.counter("campanile_log_lines_dropped", help, &[], lines);
     });
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use config::{Loaded, RoutingTest, ToldBy};
-use engine::desk::{Desk, Foreseen, Hypothesis};
+use engine::desk::{Desk, Expectation, Foreseen, Hypothesis, Supposed};
 use model::{Moment, Plan};
 
 use crate::{desk::subjects_of, follower::horizon, register::Register};
@@ -28,48 +28,53 @@ pub fn routing_tests(loaded: &Loaded, tests: &[RoutingTest]) -> Vec<Routed> {
 
 fn run(plan: &Plan, test: &RoutingTest) -> Routed {
     let desk = desk_at(plan, test.moment);
-    let mut told = Vec::new();
-    let (mut called, mut proposed) = (false, false);
-    let mut faults = Vec::new();
-    for given in &test.given {
-        let hypothesis = Hypothesis {
-            name: Arc::from(given.name.as_str()),
-            status: given.status,
-            at: test.moment.before(given.held),
-            lasts: given.held,
-        };
-        let Some(expected) = desk.suppose(&hypothesis) else {
-            faults.push(format!("no host or service is called `{}`", given.name));
-            continue;
-        };
-        called |= expected.called_at.is_some();
-        proposed |= expected.proposed_at.is_some();
-        told.extend(expected.told.into_iter().filter(|it| it.at <= test.moment));
-    }
-    faults.extend(compare(plan, &desk, test, &told));
-    for (what, wanted, found) in
-        [("call", test.call, called), ("proposal", test.proposal, proposed)]
-    {
-        if wanted.is_some_and(|it| it != found) {
-            faults.push(format!("there is {} {what}", if found { "a" } else { "no" }));
-        }
-    }
+    let given = test.given.iter().map(|it| Supposed {
+        name: Arc::from(it.name.as_str()),
+        status: it.status,
+        at: test.moment.before(it.held),
+    });
+    let it = Hypothesis { given: given.collect(), until: test.moment, answer: test.answer };
+    let faults = match desk.suppose(&it) {
+        Some(expected) => faults(plan, &desk, test, &expected),
+        None => vec!["not all that is given is watched".to_owned()],
+    };
     Routed { name: test.name.clone(), place: Arc::clone(&test.place), faults }
 }
 
-fn compare(plan: &Plan, desk: &Desk, test: &RoutingTest, told: &[Foreseen]) -> Vec<String> {
-    let Some(wanted) = &test.told else { return Vec::new() };
-    let mut faults = Vec::new();
-    for it in wanted {
-        if !told.iter().any(|seen| fits(plan, desk, it, seen)) {
-            faults.push(format!("not told: {}", it.text));
+fn faults(plan: &Plan, desk: &Desk, test: &RoutingTest, expected: &Expectation) -> Vec<String> {
+    let asked: Vec<Foreseen> = expected.asked.iter().map(|it| it.asked.clone()).collect();
+    let mut faults = compare(plan, desk, "told", test.told.as_deref(), &expected.told);
+    faults.extend(compare(plan, desk, "asked", test.asked.as_deref(), &asked));
+    for (what, wanted, found) in
+        [("call", test.call, expected.called_at), ("proposal", test.proposal, expected.proposed_at)]
+    {
+        if wanted.is_some_and(|it| it != found.is_some()) {
+            faults.push(format!("there is {} {what}", if found.is_some() { "a" } else { "no" }));
         }
     }
-    for seen in told {
+    faults
+}
+
+/// Who is `told` or `asked` and should not be, and the other way round.
+fn compare(
+    plan: &Plan,
+    desk: &Desk,
+    verb: &str,
+    wanted: Option<&[ToldBy]>,
+    all: &[Foreseen],
+) -> Vec<String> {
+    let Some(wanted) = wanted else { return Vec::new() };
+    let mut faults = Vec::new();
+    for it in wanted {
+        if !all.iter().any(|seen| fits(plan, desk, it, seen)) {
+            faults.push(format!("not {verb}: {}", it.text));
+        }
+    }
+    for seen in all {
         if !wanted.iter().any(|it| fits(plan, desk, it, seen)) {
             let Foreseen { route, rule, how, .. } = seen;
             faults.push(format!(
-                "told besides: {} by {} ({how}, {rule})",
+                "{verb} besides: {} by {} ({how}, {rule})",
                 route.contact, route.channel
             ));
         }
@@ -99,4 +104,104 @@ fn desk_at(plan: &Plan, at: Moment) -> Desk {
     let subjects = subjects_of(plan, &laid);
     drop(desk.arrange(at, Arc::clone(&plan.duty), Arc::new(times), subjects));
     desk
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAIN: &str = "\
+engine: { timezone: Europe/Berlin }
+checks: [checks]
+people:
+  anna: { phone: \"+49 151 0000001\" }
+  lead: { phone: \"+49 151 0000002\" }
+oncall:
+  primary: { people: [anna] }
+channels:
+  psa: { type: webhook, url: \"http://127.0.0.1:9/\" }
+  sms: { type: sms, url: \"http://127.0.0.1:9/\" }
+policies:
+  urgent:
+    propose: at once
+    alert:
+      - { to: oncall/primary, via: psa }
+      - { after: 10m, to: oncall/primary, via: sms }
+    ask: { outside: Mon-Fri 08:00-18:00, lead: lead, via: sms, patience: 15m, silence: can wait }
+";
+    const ACME: &str = "\
+customer: acme
+policy: urgent
+maintenance:
+  patch: { when: \"Sun 12:00 for 4h\", what: host/web }
+hosts:
+  web: { address: 127.0.0.1, services: { http: { tcp: 80 } } }
+";
+
+    /// What each test of `texts` finds wrong, by name.
+    fn found(texts: &str) -> Vec<(String, Vec<String>)> {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        std::fs::create_dir(folder.path().join("checks")).unwrap();
+        put("config.yaml", MAIN);
+        put("checks/acme.yaml", ACME);
+        put("checks/acme.test.yaml", texts);
+        let loaded = crate::load(&folder.path().join("config.yaml"));
+        assert!(loaded.plan.is_some(), "{}", loaded.render(false));
+        let (tests, wrong) = config::tests(&loaded);
+        assert!(wrong.is_empty(), "{}", loaded.render_all(&wrong, false));
+        routing_tests(&loaded, &tests).into_iter().map(|it| (it.name, it.faults)).collect()
+    }
+
+    #[test]
+    fn a_question_at_night_can_be_expected_and_what_follows_from_the_answer() {
+        let found = found(
+            "\
+tests:
+  at night the lead is asked and nobody else is told:
+    { given: { acme/web/http: crit for 40m }, at: Sun 03:00, asked: [lead by sms], told: nobody }
+  what blocks reaches everybody:
+    given: { acme/web/http: crit for 40m }
+    at: Sun 03:00
+    answer: blocking
+    asked: [lead]
+    told: [oncall/primary by psa, oncall/primary by sms]
+  what can wait reaches nobody:
+    { given: { acme/web/http: crit for 40m }, at: Sun 03:00, answer: can wait, told: nobody }
+  by day nobody is asked:
+    { given: { acme/web/http: crit for 5m }, at: Mon 10:00, asked: nobody, told: [anna by psa] }
+  in maintenance nobody is asked:
+    { given: { acme/web/http: crit for 5m }, at: Sun 13:00, asked: nobody, told: nobody }
+  what is well is told to nobody:
+    { given: { acme/web/http: ok for 5m }, at: Mon 10:00, asked: nobody, told: nobody }
+  a host explains its services:
+    given: { acme/web: down for 5m, acme/web/http: crit for 4m }
+    at: Mon 10:00
+    told: [anna by psa]
+    proposal: opened
+",
+        );
+        assert_eq!(found.len(), 7);
+        for (name, faults) in found {
+            assert_eq!(faults, [""; 0], "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_as_expected_is_said_with_the_rule() {
+        let found = found(
+            "\
+tests:
+  nobody: { given: { acme/web/http: crit }, at: Sun 03:00, asked: nobody }
+  by day: { given: { acme/web/http: crit }, at: Mon 10:00, asked: [lead], told: nobody, call: opened }
+",
+        );
+        let faults = |place: usize| found[place].1.join("\n");
+        assert_eq!(faults(0), "asked besides: lead by sms (lead -> lead, config.yaml:17)");
+        assert_eq!(
+            faults(1),
+            "told besides: * by psa (oncall/primary -> anna, config.yaml:15)\n\
+             not asked: lead\nthere is no call"
+        );
+    }
 }

@@ -25,7 +25,9 @@ use crate::{
     clock::Clock,
     desk::Past,
     follower::{Follower, Restored},
+    log::Log,
     parts::{Kept, Parts, blocking},
+    readings,
 };
 
 /// How long the store may take for its last commits; with the end of the shards, which comes
@@ -84,11 +86,11 @@ pub fn load(main_file: &Path) -> Loaded {
     config::load(main_file, &kinds, &notify::channel_kinds())
 }
 
-/// Runs the engine until it is told to stop.
+/// Runs the engine until it is told to stop. `log` is where its log is written, for the figures.
 ///
 /// # Errors
 /// What kept it from starting, or from going on: half an engine would be worse than none.
-pub fn run(main_file: &Path) -> Result<(), RunError> {
+pub fn run(main_file: &Path, log: &Log) -> Result<(), RunError> {
     let runtime = pages_runtime().context("cannot start the runtime")?;
     // From here on a SIGHUP waits until there is a plan to be replaced, and does not end us.
     let hangup = {
@@ -123,6 +125,7 @@ pub fn run(main_file: &Path) -> Result<(), RunError> {
         .context("cannot start the store's thread")?;
     let kept = Kept { store, receipts, past };
     let parts = Parts::start(clock, opened.boot, &plan.engine, kept, &writer)?;
+    readings::publish_log(&parts.common.shared, log.dropped());
     let life = Life { main_file: main_file.to_owned(), parts, writer, listener, hangup };
     let ended = runtime
         .block_on(life.live(plan, Restored { beliefs: opened.beliefs, rules: opened.rules }));

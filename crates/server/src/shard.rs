@@ -31,11 +31,11 @@ use tokio::{
 };
 
 use crate::{
+    backlog::Backlog,
     build::Question,
     clock::Clock,
     desk::ToDesk,
     looks::{self, Answer, Answers},
-    outbox::Outbox,
     readings::{Count, wire_counts},
 };
 
@@ -51,6 +51,8 @@ const STALL_MIN: Duration = Duration::from_millis(1_500);
 const LATE_AFTER: Duration = Duration::from_millis(100);
 /// A shard that had no turn for so long does not get on.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
+/// A timetable of which something is due for so long does not get on.
+const TIMETABLE_LATE_MAX: Duration = Duration::from_secs(30);
 /// How long the store may take for the last rows of a shard that ends.
 pub(crate) const HAND_OVER_WITHIN: Duration = Duration::from_millis(250);
 /// Rows that may wait in memory while the store takes none, before the shard starts no more looks.
@@ -132,10 +134,15 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// Have all shards had a turn lately?
+    /// Have all shards had a turn lately, and begun what was due?
     pub(crate) fn gets_on(&self, now: Moment) -> bool {
-        let turned = |it: &Wires| Moment::from_nanos(it.last_turn.load(Relaxed));
-        self.wires.iter().all(|it| now.since(turned(it)) < STUCK_AFTER)
+        let at = |it: &AtomicU64| Moment::from_nanos(it.load(Relaxed));
+        let turns = |it: &Wires| now.since(at(&it.last_turn)) < STUCK_AFTER;
+        let begins = |it: &Wires| match it.due_at.load(Relaxed) {
+            0 => true,
+            due_at => now.since(Moment::from_nanos(due_at)) < TIMETABLE_LATE_MAX,
+        };
+        self.wires.iter().all(|it| turns(it) && begins(it))
     }
 }
 
@@ -145,9 +152,18 @@ impl Common {
 pub(crate) struct Wires {
     pub(crate) stalls: AtomicU64,
     pub(crate) rows_unsent: AtomicU64,
-    /// When the shard last had a turn, in nanoseconds since 1970; 0: not yet.
+    /// When the shard last had a turn, in nanoseconds since 1970.
     pub(crate) last_turn: AtomicU64,
+    /// When it was to begin the next look, as of its last turn; 0: none.
+    pub(crate) due_at: AtomicU64,
     pub(crate) counts: arc_swap::ArcSwap<Vec<Count>>,
+}
+
+impl Wires {
+    /// Of a shard that starts now: it has its time to come to its first turn.
+    pub(crate) fn started(now: Moment) -> Self {
+        Self { last_turn: AtomicU64::new(now.as_nanos()), ..Self::default() }
+    }
 }
 
 /// A shard's thread.
@@ -193,7 +209,7 @@ struct Driver {
     world: Rc<World>,
     answers: Rc<Answers>,
     effects: Vec<Effect>,
-    outbox: Outbox,
+    backlog: Backlog,
     /// Messages that the desk had no room for yet.
     untold: VecDeque<ToDesk>,
     last_turn: Moment,
@@ -207,7 +223,7 @@ struct Driver {
 impl Driver {
     fn new(number: u32, shard: Shard, common: Arc<Common>) -> Self {
         let now = common.clock.now();
-        let outbox = Outbox::new(number, common.store.clone());
+        let backlog = Backlog::new(number, common.store.clone());
         Self {
             number,
             shard,
@@ -216,7 +232,7 @@ impl Driver {
             world: Rc::new(World::new(&WorldSettings { shard: number })),
             answers: Rc::default(),
             effects: Vec::new(),
-            outbox,
+            backlog,
             untold: VecDeque::new(),
             last_turn: now,
             stalled_until: Moment::ZERO,
@@ -318,7 +334,7 @@ impl Driver {
             // Another engine that is fed the record must come to the same.
             let judged = self.shard.has_judged() || matches!(verdict, Verdict::Blind { .. });
             if let Some(result) = recorded.filter(|_| judged) {
-                self.outbox.batch().results.push(Recorded { at: now, result });
+                self.backlog.batch().results.push(Recorded { at: now, result });
             }
         }
         let Some(counters) = self.counters(kind) else { return };
@@ -359,7 +375,7 @@ impl Driver {
         match change {
             Change::Put { id, name, spec, question, cell, restored } => {
                 if let Some(name) = name {
-                    self.outbox.name(id, &name);
+                    self.backlog.name(id, &name);
                 }
                 let local = id.local(self.common.shards);
                 if self.places.len() <= local {
@@ -377,7 +393,7 @@ impl Driver {
                 if let Some(place) = self.places.get_mut(id.local(self.common.shards)) {
                     *place = None;
                 }
-                self.outbox.forget(&name);
+                self.backlog.forget(&name);
             }
             Change::Limit(limits) => self.shard.limit(limits),
         }
@@ -391,7 +407,7 @@ impl Driver {
         self.shard.put(now, id, spec, restored);
         let Some(before) = before else { return };
         if let Some(belief) = self.shard.belief(id).filter(|it| **it != before) {
-            self.outbox.batch().beliefs.push((id, belief.clone()));
+            self.backlog.batch().beliefs.push((id, belief.clone()));
             if is_unwatched {
                 self.untold.push_back(ToDesk::Unwatched(id));
             }
@@ -419,7 +435,7 @@ impl Driver {
                 Effect::Remember(id) => {
                     self.show(now, id);
                     if let Some(belief) = self.shard.belief(id) {
-                        let batch = self.outbox.batch();
+                        let batch = self.backlog.batch();
                         batch.beliefs.push((id, belief.clone()));
                         if !belief.thresholds.is_empty()
                             && let Some(rules) = self.shard.rules(id)
@@ -446,10 +462,10 @@ impl Driver {
     }
 
     fn tell(&mut self, seq: u64, message: FromShard) {
-        self.outbox.batch().position_last = seq;
+        self.backlog.batch().position_last = seq;
         if let FromShard::Changed(transition) = &message {
             log_change(self.place(transition.checkable), transition);
-            self.outbox.batch().transitions.push((seq, transition.clone()));
+            self.backlog.batch().transitions.push((seq, transition.clone()));
         }
         let position = Position { boot: self.common.boot, seq };
         self.untold.push_back(ToDesk::Shard(self.number, position, message));
@@ -465,18 +481,18 @@ impl Driver {
                 break;
             }
         }
-        self.outbox.send();
+        self.backlog.send();
     }
 
     /// So much is unsent that no more may be asked: better late than forgotten.
     fn is_clogged(&self) -> bool {
-        self.outbox.rows() + self.untold.len() > ROWS_UNSENT_MAX
+        self.backlog.rows() + self.untold.len() > ROWS_UNSENT_MAX
     }
 
     /// What is left goes to the store, if that takes it.
     fn finish(&mut self) {
-        let rows = self.outbox.rows();
-        if !self.outbox.send_all(HAND_OVER_WITHIN) {
+        let rows = self.backlog.rows();
+        if !self.backlog.send_all(HAND_OVER_WITHIN) {
             tracing::error!(shard = self.number, rows, "the store did not take the last rows");
         }
     }
@@ -490,8 +506,9 @@ impl Driver {
 
     fn report(&self) {
         let wires = self.wires();
-        wires.rows_unsent.store(self.outbox.rows() as u64, Relaxed);
+        wires.rows_unsent.store(self.backlog.rows() as u64, Relaxed);
         wires.last_turn.store(self.last_turn.as_nanos(), Relaxed);
+        wires.due_at.store(self.shard.next_wake().map_or(0, Moment::as_nanos), Relaxed);
         wires.counts.store(Arc::new(wire_counts(&self.world)));
     }
 

@@ -1,23 +1,19 @@
 //! `sim desk`: worlds around the desk from the command line.
 
-use std::{
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::process::ExitCode;
 
-use sim::desk::{DeskBug, DeskOutcome, outage, run, watch};
+use sim::desk::{DeskBug, DeskOutcome, outage, outage_hosts, run, watch};
 
-/// Each planted bug must be found within this.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::round::{self, Lived};
+
 /// Most hosts of a site that is cut off, unless the command line says otherwise.
 const HOSTS: u64 = 500;
-/// Fewer hosts are no outage of a site.
-const SITE_HOSTS_MIN: u64 = 10;
 const USAGE: &str = "\
 usage: sim desk [--seeds N] [--from S]    live through N worlds (100), from seed S (0) on
        sim desk --seed S [--plant NAME] [--watch]
                                            live through one world, and tell what happens
-       sim desk --outages N [--hosts H]    cut off a site of up to H hosts (500) in N variants
+       sim desk --outages N [--hosts H]    cut off a site of up to H hosts (500) in N variants,
+                                           half of them of about H, the others of any size
        sim desk --plant NAME|all           plant a bug, or each in turn, and see whether it is found
        sim desk --list                     the bugs that can be planted";
 
@@ -71,19 +67,26 @@ impl Orders {
             DeskBug::ALL.iter().for_each(|it| println!("{}", it.word()));
             return true;
         }
-        let hosts = self.hosts.unwrap_or(HOSTS);
-        if let Some(variants) = self.outages {
-            let live = |seed| outage(seed, SITE_HOSTS_MIN.max(hosts - seed % hosts), self.watch);
-            return many(self.from, variants, "--outages 1 --watch --from", live);
+        let count = self.outages.or(self.seeds).unwrap_or(100);
+        let seeds = self.from..self.from.saturating_add(count);
+        if self.outages.is_some() {
+            let most = self.hosts.unwrap_or(HOSTS);
+            let live = |seed| lived(outage(seed, outage_hosts(seed, most), self.watch));
+            return round::many(
+                seeds,
+                &format!("desk --hosts {most} --outages 1 --watch --from"),
+                live,
+            );
         }
         if let Some(seed) = self.seed {
             return one(seed, self.plant.first().copied(), self.watch);
         }
         if self.plant.is_empty() {
-            let live = |seed| run(seed, None);
-            return many(self.from, self.seeds.unwrap_or(100), "--watch --seed", live);
+            return round::many(seeds, "desk --watch --seed", |seed| lived(run(seed, None)));
         }
-        self.plant.iter().map(|it| find(*it, self.from)).fold(true, |all, it| all & it)
+        round::find_all(&self.plant, |it| {
+            round::find(it.word(), self.from, |seed| lived(run(seed, Some(*it))))
+        })
     }
 }
 
@@ -111,38 +114,7 @@ fn one(seed: u64, bug: Option<DeskBug>, watched: bool) -> bool {
     outcome.fault.is_none()
 }
 
-/// Many worlds; one line for each that broke a promise.
-fn many(from: u64, seeds: u64, replay: &str, live: impl Fn(u64) -> DeskOutcome) -> bool {
-    let began = Instant::now();
-    let (mut events, mut failed) = (0, 0);
-    for seed in from..from.saturating_add(seeds) {
-        let outcome = live(seed);
-        outcome.log.iter().for_each(|it| println!("{it}"));
-        events += outcome.events;
-        if let DeskOutcome { fault: Some(fault), .. } = outcome {
-            failed += 1;
-            println!("FAILED seed {seed} {fault}");
-            println!("       replay: cargo xtask sim desk {replay} {seed}");
-        }
-    }
-    let took = began.elapsed().as_secs_f64().max(f64::EPSILON);
-    let rate = events as f64 / took;
-    println!("{seeds} worlds, {failed} failed, {events} events in {took:.1} s: {rate:.0} events/s");
-    failed == 0
-}
-
-/// Plants a bug and looks for a world that shows it.
-fn find(bug: DeskBug, from: u64) -> bool {
-    let began = Instant::now();
-    let mut seed = from;
-    while began.elapsed() < PATIENCE {
-        if let Some(fault) = run(seed, Some(bug)).fault {
-            let (name, took) = (bug.word(), began.elapsed());
-            println!("found {name} in seed {seed}, {took:.1?}: {fault}");
-            return true;
-        }
-        seed += 1;
-    }
-    println!("NOT FOUND {} in {} worlds", bug.word(), seed - from);
-    false
+/// One world among many.
+fn lived(outcome: DeskOutcome) -> Lived {
+    Lived { log: outcome.log, events: outcome.events, fault: outcome.fault }
 }

@@ -3,16 +3,13 @@
 #![allow(clippy::print_stdout, reason = "a command line tool speaks to its terminal")]
 
 mod desk_cli;
+mod round;
 
-use std::{
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::process::ExitCode;
 
-use sim::{Outcome, Planted, run, watch};
+use round::Lived;
+use sim::{Planted, run, watch};
 
-/// Each planted bug must be found within this.
-const PATIENCE: Duration = Duration::from_secs(60);
 const USAGE: &str = "\
 usage: sim [--seeds N] [--from S]     live through N worlds (100), from seed S (0) on
        sim --seed S [--plant NAME] [--watch NAME]
@@ -71,11 +68,13 @@ impl Orders {
                 true
             }
             (_, Some(seed)) => one(seed, self.plant.first().copied(), self.watched.as_deref()),
-            _ if self.plant.is_empty() => many(self.from, self.seeds.unwrap_or(100)),
-            _ => {
-                let found = self.plant.iter().map(|it| find(*it, self.from));
-                found.fold(true, |all, it| all & it)
+            _ if self.plant.is_empty() => {
+                let seeds = self.from..self.from.saturating_add(self.seeds.unwrap_or(100));
+                round::many(seeds, "--seed", |seed| live(seed, None))
             }
+            _ => round::find_all(&self.plant, |it| {
+                round::find(it.word(), self.from, |seed| live(seed, Some(*it)))
+            }),
         };
         if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
@@ -105,39 +104,9 @@ fn one(seed: u64, planted: Option<Planted>, watched: Option<&str>) -> bool {
     outcome.fault.is_none()
 }
 
-/// Many worlds; one line for each that broke a promise.
-fn many(from: u64, seeds: u64) -> bool {
-    let began = Instant::now();
-    let (mut events, mut failed) = (0, 0);
-    for seed in from..from.saturating_add(seeds) {
-        let outcome = run(seed, None);
-        events += outcome.events;
-        if let Outcome { fault: Some(fault), .. } = outcome {
-            failed += 1;
-            println!("FAILED seed {seed} {fault}");
-            println!("       replay: cargo xtask sim --seed {seed}");
-        }
-    }
-    let took = began.elapsed().as_secs_f64().max(f64::EPSILON);
-    let rate = events as f64 / took;
-    println!("{seeds} worlds, {failed} failed, {events} events in {took:.1} s: {rate:.0} events/s");
-    failed == 0
-}
-
-/// Plants a bug and looks for a world that shows it.
-fn find(planted: Planted, from: u64) -> bool {
-    let began = Instant::now();
-    let (mut seed, mut events) = (from, 0);
-    while began.elapsed() < PATIENCE {
-        let outcome = run(seed, Some(planted));
-        events += outcome.events;
-        if let Some(fault) = outcome.fault {
-            let (name, took) = (planted.word(), began.elapsed());
-            println!("found {name} in seed {seed}, {events} events, {took:.1?}: {fault}");
-            return true;
-        }
-        seed += 1;
-    }
-    println!("NOT FOUND {} in {} worlds, {events} events", planted.word(), seed - from);
-    false
+/// One world among many.
+fn live(seed: u64, planted: Option<Planted>) -> Lived {
+    let outcome = run(seed, planted);
+    let fault = outcome.fault.map(|it| it.to_string());
+    Lived { log: Vec::new(), events: outcome.events, fault }
 }

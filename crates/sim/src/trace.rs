@@ -65,6 +65,9 @@ impl Trace {
             ToShard::Rest { checkable, resting } => {
                 self.mix(u64::from(checkable.0) << 1 | u64::from(resting));
             }
+            ToShard::Watch { checkable, watching } => {
+                self.mix(u64::from(checkable.0) << 1 | u64::from(watching));
+            }
             ToShard::Blind { blind } => self.mix(u64::from(blind)),
         }
     }
@@ -95,6 +98,10 @@ impl Trace {
             FromShard::AreParentsUp { host, at } => self.at(u64::from(host.0), *at),
             FromShard::Looked { checkable, at, up } => {
                 self.at(u64::from(checkable.0) << 1 | u64::from(*up), *at);
+            }
+            FromShard::Seen { checkable, at, now } => {
+                self.at(u64::from(checkable.0), *at);
+                self.status(now.status);
             }
         }
     }

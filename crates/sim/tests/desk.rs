@@ -1,15 +1,18 @@
 //! A fixed set of worlds around the desk keeps every promise, and every planted bug is found.
 
-use sim::desk::{DeskBug, Seen, outage, run};
+use sim::desk::{DeskBug, Seen, outage, outage_hosts, run};
 
 /// Worlds that every run of the tests lives through; `cargo xtask sim desk` draws more.
 const SEEDS: std::ops::Range<u64> = 0..60;
 /// Worlds among which each planted bug must show.
 const PLANTED_SEEDS: u64 = 200;
-/// Variants of an outage.
-const OUTAGES: u64 = 1_000;
-/// Hosts of the site in most of them; few, since each variant lives through days.
+/// Variants of an outage, and the most hosts of the site in most of them; few, since each variant
+/// lives through days. `cargo xtask sim desk --outages 1000 --hosts 10000` takes them all as large.
+const OUTAGES: u64 = 600;
+/// See [`OUTAGES`].
 const HOSTS: u64 = 120;
+/// Hosts of the site in a few more, up to the largest that is promised.
+const LARGE: [u64; 8] = [300, 450, 700, 1_000, 1_500, 3_000, 6_000, 10_000];
 
 /// What all worlds together must have seen, or their being green means nothing.
 fn assert_eventful(seen: &[Seen]) {
@@ -35,6 +38,12 @@ fn assert_eventful(seen: &[Seen]) {
         ("restarts", sum(|it| it.restarts), 300),
         ("decisions to tell nobody", sum(|it| it.withheld), 1_000),
         ("times without sight", sum(|it| it.blind), 50),
+        ("hypotheses", sum(|it| it.supposed), 20),
+        ("signs of life", sum(|it| it.heartbeats), 100),
+        ("overrides", sum(|it| it.overrides), 50),
+        ("people told because of one", sum(|it| it.instead), 5),
+        ("tokens made or taken back", sum(|it| it.tokens), 50),
+        ("dead alerts tried again", sum(|it| it.redelivered), 20),
     ];
     for (what, seen, least) in counts {
         assert!(seen >= least, "only {seen} {what} in all worlds, not {least}");
@@ -67,11 +76,16 @@ fn the_same_seed_is_the_same_world() {
 
 #[test]
 fn an_outage_of_a_site_or_of_our_own_sight_is_one_problem_and_nobody_is_forgotten() {
-    for seed in 0..OUTAGES {
-        let hosts = 10 + seed * 7 % HOSTS;
-        let fault = outage(seed, hosts, false).fault;
+    let small = (0..OUTAGES).map(|seed| (seed, outage_hosts(seed, HOSTS)));
+    let large = (OUTAGES..).zip(LARGE);
+    let mut announced = 0;
+    for (seed, hosts) in small.chain(large) {
+        let outcome = outage(seed, hosts, false);
+        let fault = outcome.fault;
         assert!(fault.is_none(), "variant {seed} with {hosts} hosts: {fault:?}");
+        announced += outcome.seen.announced;
     }
+    assert!(announced >= 100, "only {announced} outages had to be announced at once");
 }
 
 #[test]
@@ -84,7 +98,7 @@ fn every_planted_bug_is_found() {
 
 #[test]
 fn planted_bugs_have_names_of_their_own() {
-    assert!(DeskBug::ALL.len() >= 20);
+    assert!(DeskBug::ALL.len() >= 45);
     for bug in DeskBug::ALL {
         assert_eq!(DeskBug::from_word(bug.word()), Some(*bug));
     }

@@ -49,8 +49,11 @@ const BY_AGE: [&str; 10] = [
      WHERE id IN (SELECT id FROM silence WHERE until_at < ?1 LIMIT ?2)",
     "DELETE FROM occurrence WHERE rowid IN (
         SELECT rowid FROM occurrence WHERE until_at < ?1 LIMIT ?2)",
-    "DELETE FROM planned
-     WHERE id IN (SELECT id FROM planned WHERE until_at < ?1 LIMIT ?2)",
+    // Its occurrence, which goes first, may have been extended.
+    "DELETE FROM planned WHERE id IN (
+        SELECT id FROM planned WHERE until_at < ?1 AND NOT EXISTS (
+            SELECT 1 FROM occurrence WHERE window_name = 'planned/' || planned.id)
+        LIMIT ?2)",
     "DELETE FROM duty_override
      WHERE id IN (SELECT id FROM duty_override WHERE until_at < ?1 LIMIT ?2)",
     "DELETE FROM answered WHERE repeat_key IN (

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
+mod alive;
 mod changed;
 mod estate;
 mod faults;
@@ -11,3 +12,4 @@ mod oncall;
 mod outage;
 mod story;
 mod two;
+mod uplink;

@@ -16,38 +16,12 @@ fn checks(site: &Netns) -> String {
         "customer: acme\nname: ACME\ncontract: gold\nsites: { hq: {} }\nevery: 4s\ntimeout: \
          1s\nretry: 3 x 1s\nhosts:\n",
     );
-    for number in 0..HOSTS {
-        let address = address(site, number);
+    for (number, address) in site.inhabit(HOSTS).iter().enumerate() {
         text.push_str(&format!(
             "  h{number}: {{ address: {address}, site: hq, alive: {{ ping: {{ packets: 1 }} }} }}\n"
         ));
     }
     text
-}
-
-/// Addresses out of a network of its own for each link, all at its far end.
-fn address(site: &Netns, number: u32) -> String {
-    let [_, _, third, fourth] = site.address().octets();
-    let link = (u32::from(third) << 8 | u32::from(fourth)) / 4;
-    format!("10.{}.{}.{}", 200 + link % 50, number / 250 + 2 * (link / 50 % 100), 1 + number % 250)
-}
-
-/// Gives the far end all the addresses, and us the way there.
-fn settle(site: &Netns) {
-    let mut networks = BTreeSet::new();
-    for number in 0..HOSTS {
-        let address = address(site, number);
-        site.run(&["ip", "address", "add", &format!("{address}/32"), "dev", "lo"]);
-        networks.insert(address.rsplit_once('.').unwrap().0.to_owned());
-    }
-    for network in networks {
-        let via = site.address().to_string();
-        let output = std::process::Command::new("ip")
-            .args(["route", "replace", &format!("{network}.0/24"), "via", &via])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
 }
 
 fn hosts_in(engine: &Engine, state: u8) -> usize {
@@ -61,7 +35,6 @@ fn hosts_in(engine: &Engine, state: u8) -> usize {
 #[test]
 fn a_site_that_is_gone_is_one_problem_that_lists_every_host() {
     let site = Netns::new();
-    settle(&site);
     let receiver = Receiver::new();
     let engine = Engine::start(&config(&receiver, URGENT), &[("acme", &checks(&site))]);
     let api = engine.api();

@@ -86,6 +86,13 @@ struct Plan {
     /// It begins with the first bad news within the span and then lasts so long
     #[arg(long, value_name = "LENGTH")]
     flexible: Option<String>,
+    /// Remind the customer by mail so long before, as in `--remind 72h --remind 1h`, which is also
+    /// what happens if nothing is said
+    #[arg(long, value_name = "LENGTH", conflicts_with = "no_reminder")]
+    remind: Vec<String>,
+    /// Remind nobody
+    #[arg(long)]
+    no_reminder: bool,
     /// What the customer will notice
     #[arg(long)]
     impact: Option<String>,
@@ -122,10 +129,12 @@ fn change(engine: &Engine, key: &str, verb: &str, body: &Value, what: &str) -> O
 impl Plan {
     fn run(self, engine: &Engine) -> Outcome {
         let [from, until] = self.span.fields(engine)?;
-        let flexible = self.flexible.as_ref().map(|text| {
-            let fault = || Failure::Usage(format!("`{text}` is no length; write 2h or 90m"));
-            when::length_of(text).map(|it| it.as_secs()).ok_or_else(fault)
-        });
+        let flexible = self.flexible.as_deref().map(secs_of);
+        let remind: Result<Vec<u64>, _> = self.remind.iter().map(|it| secs_of(it)).collect();
+        let remind = match remind? {
+            none if none.is_empty() && !self.no_reminder => Value::Null,
+            all => json!(all),
+        };
         let body = body(&[
             ("name", json!(self.name)),
             ("customer", json!(self.customer)),
@@ -135,6 +144,7 @@ impl Plan {
             ("effect", json!(self.effect)),
             ("sla_counts", if self.sla_counts { json!(true) } else { Value::Null }),
             ("flexible_secs", json!(flexible.transpose()?)),
+            ("remind_secs", remind),
             ("impact", json!(self.impact)),
             ("contact", json!(self.contact)),
         ]);
@@ -142,6 +152,11 @@ impl Plan {
         engine.done(&done, "planned");
         Ok(())
     }
+}
+
+fn secs_of(text: &str) -> Result<u64, Failure> {
+    let fault = || Failure::Usage(format!("`{text}` is no length; write 2h or 90m"));
+    when::length_of(text).and_then(|it| u64::try_from(it.as_secs()).ok()).ok_or_else(fault)
 }
 
 /// Where an occurrence stands, in a word or two.

@@ -172,6 +172,12 @@ pub(crate) fn each(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
+/// What was measured.
+pub(crate) fn values(all: &Value) -> String {
+    let line = |it: &Value| format!("{}  {}", cell(&it["name"]), cell(&it["text"]));
+    section("values", each(all).iter().map(line))
+}
+
 /// The steps of a timeline.
 pub(crate) fn timeline(engine: &Engine, steps: &Value) -> String {
     section(
@@ -209,6 +215,7 @@ fn show(engine: &Engine, id: u64) -> Outcome {
             ("call", cell(&line["call"])),
             ("decides next", engine.time(&it["due_at"])),
         ]);
+        text += &values(&it["values"]);
         text += &section(
             "symptoms",
             each(&it["symptoms"])

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::problems::{ITEMS_USUAL, Seen, each, given, lines, section, timeline};
+use super::problems::{ITEMS_USUAL, Seen, each, given, lines, section, timeline, values};
 use crate::{
     reach::{Engine, Outcome, Reach, body},
     table::{Table, cell},
@@ -173,6 +173,7 @@ fn show(engine: &Engine, id: u64) -> Outcome {
             ("similar calls", cell(&evidence["similar"])),
         ]);
         let count = cell(&evidence["symptoms_count"]);
+        text += &values(&evidence["values"]);
         text += &section(
             "candidates",
             each(&it["candidates"])

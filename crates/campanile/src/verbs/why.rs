@@ -73,21 +73,51 @@ impl Why {
         engine.show(&it, || {
             let mut text = format!("if {} were {status}:\n", plain(&self.name));
             text.extend(each(&it["decisions"]).iter().map(|it| decision(engine, it)));
-            let told = each(&it["told"]);
-            if told.is_empty() {
-                return text + "nobody would be told\n";
+            for it in each(&it["asked"]) {
+                text += &question(engine, it);
             }
-            text + &section(
-                "would be told",
-                told.iter().map(|it| {
-                    let (at, rule) = (engine.time(&it["at"]), cell(&it["rule"]));
-                    let rule = if rule.is_empty() { rule } else { format!("  ({rule})") };
-                    format!("{at}  {} by {}{rule}", cell(&it["contact"]), cell(&it["channel"]))
-                }),
-            )
+            let unanswered = if each(&it["asked"]).is_empty() { "" } else { " without an answer" };
+            text += &would_be_told(engine, unanswered, &it["told"]);
+            for (key, words) in
+                [("proposed_at", "would be proposed"), ("called_at", "would become a call")]
+            {
+                let at = engine.time(&it[key]);
+                if !at.is_empty() {
+                    text += &format!("{words} at {at}\n");
+                }
+            }
+            text
         });
         Ok(())
     }
+}
+
+/// Who would be told; `when` says in which case.
+fn would_be_told(engine: &Engine, when: &str, told: &Value) -> String {
+    let told = each(told);
+    if told.is_empty() {
+        return format!("nobody would be told{when}\n");
+    }
+    section(&format!("would be told{when}"), told.iter().map(|it| person(engine, it)))
+}
+
+fn person(engine: &Engine, it: &Value) -> String {
+    let (at, rule) = (engine.time(&it["at"]), cell(&it["rule"]));
+    let rule = if rule.is_empty() { rule } else { format!("  ({rule})") };
+    format!("{at}  {} by {}{rule}", cell(&it["contact"]), cell(&it["channel"]))
+}
+
+/// A question to a duty lead, and what follows from each answer.
+fn question(engine: &Engine, it: &Value) -> String {
+    let silence = match it["silence_means_blocking"].as_bool() {
+        Some(true) => "counts as blocking",
+        _ => "can wait",
+    };
+    let until = engine.time(&it["until"]);
+    let line = format!("{}; no answer until {until} {silence}", person(engine, &it["asked"]));
+    section("would be asked whether it blocks the customer", std::iter::once(line))
+        + &would_be_told(engine, " if it does", &it["if_blocking"])
+        + &would_be_told(engine, " if it can wait", &it["if_can_wait"])
 }
 
 /// What was decided, and the gates that it passed or not.

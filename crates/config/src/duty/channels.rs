@@ -71,18 +71,37 @@ impl<'a> Clerk<'_, 'a, '_> {
         }
         let resolve = self.word_of(body, "resolve", spec.resolve, words::flag);
         channel.resolve = resolve.unwrap_or_default();
-        channel.group = match Self::get(body, "group") {
+        channel.group = match self.digest_of(spec, body, "group") {
             None => spec.for_people.then_some(GROUP),
             Some(view) if view.is_off() => None,
             Some(view) => self.word(view, words::stretch),
         };
-        channel.limit = Self::get(body, "limit").and_then(|it| self.word(it, words::rate));
+        let limit = self.digest_of(spec, body, "limit");
+        channel.limit = limit.and_then(|it| self.word(it, words::rate));
         channel.ttl = self.word_of(body, "ttl", TTL, words::stretch).unwrap_or(TTL);
         let unknown = [("resend", true), ("skip", false)];
         channel.resend_unknown = self.choice_of(body, "unknown", true, &unknown).unwrap_or(true);
         channel.fallback =
             Self::get(body, "fallback").and_then(|it| self.name(it, Section::Channels, "channel/"));
         channel
+    }
+
+    /// What is written for a key that makes digests, where there may be any.
+    fn digest_of(
+        &mut self,
+        spec: &ChannelSpec,
+        body: View<'a>,
+        key: &'static str,
+    ) -> Option<View<'a>> {
+        let view = Self::get(body, key).filter(|it| !(spec.one_by_one && it.is_off()))?;
+        if !spec.one_by_one {
+            return Some(view);
+        }
+        let what = format!("`{key}` puts several problems into one message");
+        let label = format!("`{}` is told each problem by itself", spec.name);
+        let help = format!("leave `{key}` out; an answer of 429 slows us down without it");
+        self.add(Diagnostic::new(Code::Refused, what).at(view.place()).label(label).help(help));
+        None
     }
 
     /// The kind that `type:` names.

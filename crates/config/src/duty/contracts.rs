@@ -2,13 +2,13 @@
 
 use std::{fs, io::Read, sync::Arc};
 
-use model::{Contract, Pauses, SlaStart, WaitSet, WeekHours};
+use model::{Channel, Contract, Pauses, SlaStart, WaitSet, WeekHours};
 
 use super::{Clerk, times};
 use crate::{
     code::Code,
     diagnostic::Diagnostic,
-    keys, mask, quoted,
+    mask, quoted,
     section::Section,
     source::View,
     words::{self, Fault, Promise},
@@ -24,7 +24,7 @@ const WARNINGS_MAX: usize = 8;
 const WARN_PERCENT: u8 = 80;
 
 const KEYS: &[&str] =
-    &["hours", "respond", "resolve", "policy", "pauses", "starts", "warn", "timezone", "available"];
+    &["hours", "respond", "resolve", "policy", "pauses", "starts", "warn", "timezone", "tickets"];
 const CALENDAR_KEYS: &[&str] = &["ics", "days"];
 const STARTS: &[(&str, SlaStart)] = &[
     ("detected", SlaStart::Detected),
@@ -33,12 +33,19 @@ const STARTS: &[(&str, SlaStart)] = &[
 ];
 
 impl<'a> Clerk<'_, 'a, '_> {
-    pub(super) fn contracts(&mut self) -> Vec<Contract> {
+    pub(super) fn contracts(&mut self, channels: &[Channel]) -> Vec<Contract> {
         let all: Vec<_> = self.all(Section::Contracts).collect();
-        all.into_iter().map(|(named, key, body)| self.contract(&named.name, key, body)).collect()
+        let all = all.into_iter();
+        all.map(|(named, key, body)| self.contract(&named.name, key, body, channels)).collect()
     }
 
-    fn contract(&mut self, name: &str, key: View<'a>, body: View<'a>) -> Contract {
+    fn contract(
+        &mut self,
+        name: &str,
+        key: View<'a>,
+        body: View<'a>,
+        channels: &[Channel],
+    ) -> Contract {
         let mut contract = Contract {
             name: Arc::from(name),
             at: self.rule_at(key),
@@ -49,12 +56,10 @@ impl<'a> Clerk<'_, 'a, '_> {
             starts: SlaStart::default(),
             warn_percent: vec![WARN_PERCENT],
             policy: None,
+            tickets: None,
         };
         if !self.is_map(body, "a contract", KEYS) {
             return contract;
-        }
-        if let Some((key, _)) = body.pair("available") {
-            self.add(keys::not_carried_out(key, "available"));
         }
         let zone = self.zone_of(body, &self.zone.clone());
         let mut promised =
@@ -73,6 +78,9 @@ impl<'a> Clerk<'_, 'a, '_> {
         }
         contract.policy =
             Self::get(body, "policy").and_then(|it| self.name(it, Section::Policies, "policy/"));
+        if let Some(tickets) = Self::get(body, "tickets") {
+            contract.tickets = self.tickets(tickets, channels);
+        }
         if let Some(pauses) = Self::get(body, "pauses") {
             self.pauses(pauses, &mut contract.pauses);
         }
@@ -82,6 +90,17 @@ impl<'a> Clerk<'_, 'a, '_> {
             contract.warn_percent = self.warnings(warn);
         }
         contract
+    }
+
+    /// The channel at which every call is a ticket.
+    fn tickets(&mut self, view: View<'a>, channels: &[Channel]) -> Option<u32> {
+        let found = self.name(view, Section::Channels, "channel/")?;
+        let personal = channels.get(found as usize).and_then(|it| it.personal.as_ref());
+        let Some(address) = personal else { return Some(found) };
+        let what = format!("this channel needs the `{address}` of a person");
+        let found = Diagnostic::new(Code::Value, what).at(view.place());
+        self.add(found.label("a ticket is made at a service desk"));
+        None
     }
 
     fn pauses(&mut self, map: View<'a>, pauses: &mut Pauses) {

@@ -68,7 +68,7 @@ pub(crate) fn read(desk: Desk<'_, '_>, report: &mut Report) -> Read {
     duty.oncall = clerk.rotations();
     duty.channels = clerk.channels();
     duty.policies = clerk.policies();
-    duty.contracts = clerk.contracts();
+    duty.contracts = clerk.contracts(&duty.channels);
     duty.customers = clerk.customers();
     duty.sites = sites(desk.library.draft).1;
     let zones: Vec<_> = duty.customers.iter().map(|it| it.zone.clone()).collect();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::{Window, WindowEffect};
+use model::{PlannedWindow, Window, WindowEffect};
 
 use super::{Clerk, times};
 use crate::{
@@ -14,13 +14,8 @@ use crate::{
     words,
 };
 
-/// Reminders of one maintenance.
-const REMINDERS_MAX: usize = 8;
 /// Maintenance in all.
 const WINDOWS_MAX: usize = 100_000;
-const HOUR: u64 = 3600;
-/// When the customer is reminded if nothing is written.
-const REMINDERS: [Duration; 2] = [Duration::from_secs(72 * HOUR), Duration::from_secs(HOUR)];
 const KEYS: &[&str] =
     &["when", "what", "effect", "sla", "flexible", "remind", "impact", "contact", "timezone"];
 
@@ -126,14 +121,14 @@ impl<'a> Clerk<'_, 'a, '_> {
     /// Longest first.
     fn reminders(&mut self, body: View<'a>) -> Vec<Duration> {
         let Some(list) = body.get("remind").filter(|it| !it.is_empty()) else {
-            return REMINDERS.to_vec();
+            return PlannedWindow::REMINDERS.to_vec();
         };
         if list.is_off() || list.plain() == Some("never") {
             return Vec::new();
         }
         let items = list.items();
-        if let Some(extra) = items.get(REMINDERS_MAX) {
-            let what = format!("more than {REMINDERS_MAX} reminders");
+        if let Some(extra) = items.get(PlannedWindow::REMINDERS_MAX) {
+            let what = format!("more than {} reminders", PlannedWindow::REMINDERS_MAX);
             self.add(Diagnostic::new(Code::TooMany, what).at(extra.place()));
             return Vec::new();
         }

@@ -6,7 +6,6 @@
 //! bare number is refused with a hint, never guessed at.
 
 mod codes;
-mod decimal;
 mod duration;
 mod expand;
 mod name;
@@ -26,6 +25,8 @@ mod zone;
 mod hostile;
 
 use std::ops::Range;
+
+use calendar::shown;
 
 pub(crate) use codes::codes;
 pub(crate) use duration::duration;
@@ -79,19 +80,6 @@ impl Fault {
             None => self,
         }
     }
-}
-
-/// More characters of a wrong word are not repeated in a message.
-const SHOWN_CHARS_MAX: usize = 40;
-
-/// `text` between back quotes for a message: short, and without control characters.
-fn shown(text: &str) -> String {
-    let mut kept: String =
-        text.chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect();
-    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
-        kept.push('…');
-    }
-    format!("`{}`", kept.replace("\\\"", "\"").replace("\\'", "'"))
 }
 
 /// Draws the faults of `texts` for picture tests: each text, a line of `^` under the span, what is

@@ -2,7 +2,9 @@
 
 use model::Unit;
 
-use super::{Fault, decimal::Decimal, duration, scan::Word, shown, size};
+use calendar::{Decimal, is_unit_of_time};
+
+use super::{Fault, duration, scan::Word, shown, size};
 
 /// How values are read in one threshold.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +35,7 @@ fn family(text: &str) -> Option<Family> {
     Some(match unit {
         "" => Family::None,
         "%" => Family::Percent,
-        _ if duration::is_unit(first) => Family::Time,
+        _ if is_unit_of_time(first) => Family::Time,
         _ if size::is_unit(unit) => Family::Size,
         _ => Family::Unknown,
     })
@@ -46,7 +48,7 @@ pub(super) fn is_value(text: &str) -> bool {
 
 /// Is `text` a unit on its own?
 pub(super) fn is_unit(text: &str) -> bool {
-    text == "%" || duration::is_unit(text) || size::is_unit(text)
+    text == "%" || is_unit_of_time(text) || size::is_unit(text)
 }
 
 impl Scale {

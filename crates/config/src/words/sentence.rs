@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use calendar::is_unit_of_time;
 use model::{Rate, Turn};
 
 use super::{
     Fault, count,
-    duration::{is_unit, read},
+    duration::read,
     nearest,
     scan::{Word, words},
     shown,
@@ -227,7 +228,7 @@ pub(crate) fn stretch(text: &str) -> Result<Duration, Fault> {
 /// Does `text` look like a duration whose unit is missing? Then the mistake is about the unit.
 pub(crate) fn lacks_unit(text: &str) -> bool {
     let last = text.split_whitespace().next_back().unwrap_or_default();
-    !is_unit(last) && last.parse::<f64>().is_ok()
+    !is_unit_of_time(last) && last.parse::<f64>().is_ok()
 }
 
 #[cfg(test)]

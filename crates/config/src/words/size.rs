@@ -1,6 +1,8 @@
 //! Sizes and percentages: `512B`, `10MB`, `2GiB`, `80%`.
 
-use super::{Fault, decimal::Decimal, scan::Word, shown};
+use calendar::Decimal;
+
+use super::{Fault, scan::Word, shown};
 
 /// Larger sizes are refused: what a signed 64-bit number can hold.
 const BYTES_MAX: u128 = i64::MAX as u128;

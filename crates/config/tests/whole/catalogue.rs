@@ -141,6 +141,7 @@ static MAIL: ChannelSpec = ChannelSpec {
     ],
     personal: Some("email"),
     for_people: true,
+    one_by_one: false,
     resolve: true,
     refresh_secs: 0,
     example: "",
@@ -157,6 +158,7 @@ static WEBHOOK: ChannelSpec = ChannelSpec {
     ],
     personal: None,
     for_people: false,
+    one_by_one: false,
     resolve: true,
     refresh_secs: 0,
     example: "",
@@ -169,14 +171,25 @@ static ALERTMANAGER: ChannelSpec = ChannelSpec {
     params: &[param("url", Form::Text)],
     personal: None,
     for_people: false,
+    one_by_one: false,
     resolve: true,
     refresh_secs: 60,
     example: "",
 };
 
-/// Mail, a webhook and a place that forgets, as far as `config` can tell.
+static PAGER: ChannelSpec = ChannelSpec {
+    name: "pager",
+    params: &[param("key", Form::Secret)],
+    one_by_one: true,
+    refresh_secs: 0,
+    ..ALERTMANAGER
+};
+
+/// Mail, a webhook, a place that forgets and one that is told each problem by itself, as far as
+/// `config` can tell.
 pub(crate) const CHANNELS: &[ChannelKind] = &[
     ChannelKind { spec: &MAIL, vet: |it| needs(it, "smtp", "write `smtp: \"host:587\"`") },
     ChannelKind { spec: &WEBHOOK, vet: |it| needs(it, "url", "write `url: \"https://…\"`") },
     ChannelKind { spec: &ALERTMANAGER, vet: |it| needs(it, "url", "write `url: \"https://…\"`") },
+    ChannelKind { spec: &PAGER, vet: |_| Vec::new() },
 ];

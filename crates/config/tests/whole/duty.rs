@@ -95,9 +95,9 @@ fn policies_and_contracts_are_read() {
     check(
         &lines(&duty.contracts),
         expect![[r#"
-        Contract { name: "gold", at: "people.yaml:52", hours: 4, respond: Some(900s), resolve: Some(14400s), pauses: Pauses { respond: WaitSet { process: false, customer: false, supplier: false }, resolve: WaitSet { process: false, customer: true, supplier: true } }, starts: Opened, warn_percent: [50, 80], policy: Some(1) }
-        Contract { name: "office", at: "people.yaml:60", hours: 2, respond: Some(14400s), resolve: Some(72000s), pauses: Pauses { respond: WaitSet { process: false, customer: false, supplier: false }, resolve: WaitSet { process: false, customer: true, supplier: false } }, starts: Detected, warn_percent: [80], policy: None }
-    "#]],
+            Contract { name: "gold", at: "people.yaml:52", hours: 4, respond: Some(900s), resolve: Some(14400s), pauses: Pauses { respond: WaitSet { process: false, customer: false, supplier: false }, resolve: WaitSet { process: false, customer: true, supplier: true } }, starts: Opened, warn_percent: [50, 80], policy: Some(1), tickets: None }
+            Contract { name: "office", at: "people.yaml:60", hours: 2, respond: Some(14400s), resolve: Some(72000s), pauses: Pauses { respond: WaitSet { process: false, customer: false, supplier: false }, resolve: WaitSet { process: false, customer: true, supplier: false } }, starts: Detected, warn_percent: [80], policy: None, tickets: None }
+        "#]],
     );
 }
 
@@ -282,9 +282,9 @@ fn routing_tests_are_read_beside_the_check_files() {
     check(
         &lines(&tests),
         expect![[r#"
-        RoutingTest { name: "the database down at night reaches the rota", given: [Given { name: "acme/db/postgres", status: Critical, held: 1200s }], at: "Sun 03:00", moment: Moment(1795312800000000000), told: Some([ToldBy { text: "oncall/primary by sms", who: Oncall(2), via: Some(4) }, ToldBy { text: "anna", who: Person(0), via: None }]), call: Some(true), proposal: None, place: "checks/acme.test.yaml:2" }
-        RoutingTest { name: "a host that is down", given: [Given { name: "acme/fw1", status: Down, held: 0ns }], at: "Mon 10:00", moment: Moment(1795424400000000000), told: Some([]), call: None, proposal: Some(false), place: "checks/acme.test.yaml:7" }
-    "#]],
+            RoutingTest { name: "the database down at night reaches the rota", given: [Given { name: "acme/db/postgres", status: Critical, held: 1200s }], at: "Sun 03:00", moment: Moment(1795312800000000000), answer: None, told: Some([ToldBy { text: "oncall/primary by sms", who: Oncall(2), via: Some(4) }, ToldBy { text: "anna", who: Person(0), via: None }]), asked: None, call: Some(true), proposal: None, place: "checks/acme.test.yaml:2" }
+            RoutingTest { name: "a host that is down", given: [Given { name: "acme/fw1", status: Down, held: 0ns }], at: "Mon 10:00", moment: Moment(1795424400000000000), answer: Some(false), told: Some([]), asked: Some([]), call: None, proposal: Some(false), place: "checks/acme.test.yaml:7" }
+        "#]],
     );
 }
 

@@ -8,7 +8,7 @@ use axum::{
     response::Response,
     routing::{MethodFilter, any, on},
 };
-use model::{Actor, Command, OccurrenceKey, Refusal, Reply, Token};
+use model::{Actor, Command, NoteId, OccurrenceKey, PlannedWindow, Refusal, Reply, Token};
 
 use crate::api::{
     Api,
@@ -21,9 +21,6 @@ use crate::api::{
     openapi,
     routes::{Does, ROUTES, Route, Tenant, Verb},
 };
-
-/// Windows that were planned at run time are called by this and their id.
-const PLANNED_FOLDER: &str = "planned";
 
 /// All routes of the table.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(api: &Api) -> Router<S> {
@@ -187,6 +184,7 @@ pub(crate) async fn done(ask: &Ask, command: Command) -> Result<(String, u64), F
         Refusal::Conflict { why } => Fault::conflict(&why),
         Refusal::Invalid { why } => Fault::invalid("request", why),
         Refusal::Full { why } => Fault::full(&why),
+        Refusal::Busy { why } => Fault::busy(&why),
         Refusal::Stale { version, now } => Fault::stale(version, &now, current(ask).await),
     })
 }
@@ -211,10 +209,10 @@ async fn change(ask: &Ask, command: Command) -> Result<Answer, Fault> {
         Window::None => id,
         Window::Named(key) => key,
         // The desk names the plan; what people go on with is its only occurrence.
-        Window::Planned(planned_from) => {
-            let window = format!("{PLANNED_FOLDER}/{id}").into();
+        Window::Planned(planned_from) => id.parse().map_or(id, |plan| {
+            let window = PlannedWindow::name_of(NoteId(plan));
             key_text(&OccurrenceKey { window, planned_from })
-        }
+        }),
     };
     let location = ask.route.makes.map(|folder| {
         let key = form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>();

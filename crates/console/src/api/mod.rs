@@ -39,7 +39,7 @@ pub use seams::{
     AlertFilter, AlertsShown, Answering, CallFilter, CallsShown, CheckableView, Consequence,
     Customers, Cut, Desk, EventPiece, Ledger, LedgerFault, OnDuty, Page, ProblemFilter,
     ProblemsShown, ProposalFilter, ProposalsShown, Read, Story, StoryFilter, Supposition,
-    WindowFilter, WindowView, WouldTell,
+    WindowFilter, WindowView, WouldAsk, WouldTell,
 };
 pub use token::Tokens;
 

@@ -239,8 +239,29 @@ pub struct Consequence {
     pub customer: Arc<str>,
     /// What would be decided, in order.
     pub decisions: Vec<Decision>,
-    /// Who would be told, in order of time.
+    /// Who would be told, in order of time, if nobody answers a question.
     pub told: Vec<WouldTell>,
+    /// Which duty leads would be asked whether it blocks the customer.
+    pub asked: Vec<WouldAsk>,
+    /// When it would be proposed.
+    pub proposed_at: Option<Moment>,
+    /// When it would become a call by itself.
+    pub called_at: Option<Moment>,
+}
+
+/// A question to a duty lead, and what would follow from the answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WouldAsk {
+    /// Who is asked, and when.
+    pub asked: WouldTell,
+    /// Until when an answer is waited for.
+    pub until: Moment,
+    /// Does it count as blocking if none comes?
+    pub silence_means_blocking: bool,
+    /// Who would be told if the answer is that it blocks the customer.
+    pub if_blocking: Vec<WouldTell>,
+    /// Who would be told if the answer is that it can wait.
+    pub if_can_wait: Vec<WouldTell>,
 }
 
 /// Somebody who would be told.

@@ -9,11 +9,27 @@ use model::{
 
 use super::{
     Desk, Effect,
-    ladder::NO_STEP,
     outbox::{Fate, Settled, in_past_tense, says_bad, tales},
+    steps::NO_STEP,
     timers::Timer,
     who::EVERYBODY,
 };
+
+/// How the name of a problem of our own begins that is about a channel.
+const TROUBLE: &str = "channel ";
+
+/// A message that is about no problem.
+#[derive(Clone, Debug)]
+pub(crate) struct Errand {
+    pub(crate) kind: AlertKind,
+    pub(crate) content: Content,
+    /// Keeps messages about the same in order.
+    pub(crate) about: Option<u64>,
+    /// Whoever it is for wants to be left alone until then.
+    pub(crate) not_before: Option<Moment>,
+    /// Certainly no message about the same has gone this way before.
+    pub(crate) is_first: bool,
+}
 
 impl Desk {
     /// Hands out what is to be sent now.
@@ -50,6 +66,7 @@ impl Desk {
             Settled::Reached { route, tales, .. } => {
                 for tale in tales.into_iter().filter(|it| says_bad(it.kind)) {
                     self.mark_reached(tale.problem, &route, tale.status);
+                    self.catch_up(tale.problem, &route);
                 }
                 self.own_trouble_over(&trouble_name(&route.channel));
             }
@@ -67,8 +84,8 @@ impl Desk {
             }
             Settled::Withdrawn { alert } => {
                 self.mark_doubtful(&alert);
-                if !alert.may_have_arrived {
-                    self.forget_told(&alert);
+                for tale in tales(&alert).into_iter().filter(|it| says_bad(it.kind)) {
+                    self.catch_up(tale.problem, &alert.route);
                 }
             }
             Settled::Retry => {}
@@ -84,15 +101,17 @@ impl Desk {
         }
     }
 
-    /// What was on its way when a gate closed has not arrived: whether to tell it is decided again.
-    fn forget_told(&mut self, alert: &Alert) {
-        for tale in tales(alert).into_iter().filter(|it| says_bad(it.kind)) {
-            let Some(problem) = self.problems.get_mut(&tale.problem) else { continue };
-            if forget_withdrawn(problem, &[(alert.route.clone(), Fate::Withdrawn)]) {
-                problem.ladder.due_at = Some(self.pen.now);
-                self.touched.insert(tale.problem);
-                self.look_after(tale.problem);
-            }
+    /// It is known now what reached a route last. If something newer was withdrawn meanwhile, or this
+    /// was, whether to tell it is decided again.
+    fn catch_up(&mut self, id: ProblemId, route: &Route) {
+        if self.outbox.waits_on(id, route) {
+            return;
+        }
+        let Some(problem) = self.problems.get_mut(&id) else { return };
+        if forget_withdrawn(problem, &[(route.clone(), Fate::Withdrawn)]) {
+            problem.ladder.due_at = Some(self.pen.now);
+            self.touched.insert(id);
+            self.look_after(id);
         }
     }
 
@@ -117,6 +136,11 @@ impl Desk {
     }
 
     fn fall_back(&mut self, dead: &Alert, route: &Route) {
+        let apart = self.outbox.apart(dead, route, &self.rules);
+        if !apart.is_empty() {
+            apart.iter().for_each(|it| self.fall_back(it, route));
+            return;
+        }
         let problem = self.problems.get(&dead.problem).or_else(|| self.ended.get(&dead.problem));
         // What is about a call is numbered by the one sequence, as all of its messages are.
         let ordinal = match problem {
@@ -136,6 +160,7 @@ impl Desk {
             if let Some(problem) = self.problems.get(&member.problem) {
                 (member.status, member.severity) = (problem.status, problem.severity);
                 member.text = Arc::clone(&problem.text);
+                member.ordinal = problem.told.get(route).map_or(0, |it| it.ordinal);
             }
         }
         for tale in tales(&alert) {
@@ -180,11 +205,20 @@ impl Desk {
         content: Content,
         about: Option<u64>,
     ) -> Option<AlertKey> {
+        let errand = Errand { kind, content, about, not_before: None, is_first: false };
+        self.owe_errand(route, errand)
+    }
+
+    /// The same, perhaps not now.
+    pub(crate) fn owe_errand(&mut self, route: Route, errand: Errand) -> Option<AlertKey> {
+        let Errand { kind, content, about, not_before, is_first } = errand;
         let now = self.pen.now;
+        let not_before = not_before.unwrap_or(now).max(now);
         let ttl = self.channel(&route.channel)?.ttl;
         let number = self.pen.id();
         // The place of an id in the one sequence only grows, and is never used twice.
         let ordinal = u32::try_from(number & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        let ordinal = if is_first { 0 } else { ordinal };
         let key = AlertKey::of(self.installation, ProblemId(number), NO_STEP, &route, ordinal);
         let alert = Alert {
             key,
@@ -194,8 +228,8 @@ impl Desk {
             ordinal,
             step: NO_STEP,
             owed_at: now,
-            not_before: now,
-            expires_at: now.after(ttl),
+            not_before,
+            expires_at: not_before.after(ttl),
             attempts: 0,
             may_have_arrived: false,
             fault: String::new(),
@@ -308,6 +342,12 @@ fn was_told(
     }
 }
 
-fn trouble_name(channel: &str) -> String {
-    format!("channel {channel}")
+/// The problem of our own that `channel` does not deliver.
+pub(crate) fn trouble_name(channel: &str) -> String {
+    format!("{TROUBLE}{channel}")
+}
+
+/// The channel that a problem of our own is about, if it is about one.
+pub(crate) fn channel_in_trouble(own: &str) -> Option<&str> {
+    own.strip_prefix(TROUBLE)
 }

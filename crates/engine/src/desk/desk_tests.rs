@@ -10,6 +10,9 @@ use model::{
 
 use super::*;
 
+#[path = "call_news_tests.rs"]
+mod call_news;
+
 const START: u64 = 1_000_000;
 const CANARY: CheckableId = CheckableId(0);
 const GATEWAY: CheckableId = CheckableId(1);
@@ -93,6 +96,7 @@ fn subject(id: CheckableId, name: &str, host: Option<CheckableId>) -> Subject {
         labels: Labels::from([]),
         policy: Some(0),
         contract: None,
+        measures: &[],
     }
 }
 
@@ -214,6 +218,7 @@ impl Stage {
             flapping: false,
             centipercent: 0,
             cause: None,
+            measures: Vec::new(),
         }));
     }
 
@@ -538,6 +543,21 @@ fn worse_news_that_fails_on_its_way_within_a_silence_is_told_when_that_ends() {
 }
 
 #[test]
+fn a_change_that_was_taken_back_behind_news_on_its_way_is_told_once_that_has_arrived() {
+    let mut stage = Stage::plain();
+    stage.answer = None;
+    stage.hard(HTTP, Status::Warning);
+    let key = stage.sent.pop().unwrap().key;
+    stage.hard(HTTP, Status::Critical);
+    let silence = silence_of_acme(&mut stage, 5_000);
+    stage.answer = Some(Delivery::Taken);
+    stage.feed(Input::Delivered { key, delivery: Delivery::Taken });
+    assert!(stage.told().is_empty(), "nobody is told in a silence");
+    stage.ask(Command::Unsilence { silence });
+    assert_eq!(stage.told()[..1], ["trigger acme/web/http by psa"]);
+}
+
+#[test]
 fn a_problem_is_proposed_and_the_proposal_goes_with_its_cause() {
     let mut stage = Stage::plain();
     stage.hard(HTTP, Status::Critical);
@@ -554,12 +574,8 @@ fn a_problem_is_proposed_and_the_proposal_goes_with_its_cause() {
 #[test]
 fn a_hypothesis_goes_through_the_same_gates_and_sends_nothing() {
     let stage = Stage::plain();
-    let hypothesis = Hypothesis {
-        name: "acme/web/http".into(),
-        status: Status::Critical,
-        at: at(10_000),
-        lasts: mins(20),
-    };
+    let (name, lasts) = ("acme/web/http".into(), mins(20));
+    let hypothesis = Hypothesis::of_one(name, Status::Critical, at(10_000), lasts);
     let expected = stage.desk.suppose(&hypothesis).unwrap();
     let told: Vec<_> =
         expected.told.iter().map(|it| (it.at, &*it.route.contact, &*it.route.channel)).collect();
@@ -718,3 +734,9 @@ fn a_host_that_becomes_a_canary_still_ends_its_problem() {
     stage.hard(WEB, Status::Up);
     assert_eq!(stage.told(), ["resolve acme/web by psa"]);
 }
+
+#[path = "why_tests.rs"]
+mod why;
+
+#[path = "maintenance_tests.rs"]
+mod maintenance;

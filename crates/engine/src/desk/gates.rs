@@ -54,14 +54,28 @@ impl Chain {
 }
 
 /// For what the gates are asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purpose {
     /// A step of the ladder, or word of a change.
     Alert,
     /// A reminder: an acknowledgement does not stop it.
     Remind,
-    /// A proposal or a call.
+    /// A proposal.
     Propose,
+    /// A call that nobody had to accept.
+    Call,
+}
+
+impl Purpose {
+    /// What a decision for it says that it was about.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Remind => "reminder",
+            Self::Propose => "proposal",
+            Self::Call => "call",
+        }
+    }
 }
 
 impl Desk {
@@ -121,10 +135,7 @@ impl Desk {
 
     fn window_gate(&self, problem: &Problem, at: Moment, _: Purpose, chain: &mut Chain) {
         let label = |name: &str| self.label_of(problem, name);
-        let covering = self.windows.running().iter().find(|it| {
-            it.span.holds(at) && problem.opened_at >= it.span.from && it.window.covers(label)
-        });
-        match covering {
+        match self.windows.covering(at, problem.opened_at, label) {
             Some(it) => {
                 let text = format!("maintenance {:?}", it.window.name);
                 chain.close("window", text, it.window.rule.as_ref(), Some(it.span.until));
@@ -165,7 +176,7 @@ impl Desk {
         let policy = policy_of(problem, &self.rules);
         let stops = policy.is_none_or(|it| it.stop_on_acknowledge);
         match purpose {
-            Purpose::Alert | Purpose::Propose if stops => {
+            Purpose::Alert | Purpose::Propose | Purpose::Call if stops => {
                 chain.close("acknowledged", text, policy.map(|it| &it.at), it.until);
             }
             _ => chain.open("acknowledged", text, policy.map(|it| &it.at)),

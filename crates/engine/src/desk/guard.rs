@@ -26,6 +26,13 @@ pub(crate) const WAVE_HOLD: Duration = Duration::from_secs(45);
 /// Nothing is held longer than this, whatever is unclear.
 pub(crate) const HOLD_MAX: Duration = Duration::from_secs(120);
 
+/// When so many hosts fail at once the canaries are looked at out of turn …
+const DOUBT_HOSTS_MIN: usize = 3;
+/// … again and again while more follow …
+const CANARIES_ASKED_EVERY: Duration = Duration::from_secs(2);
+/// … and heard before anybody is told: two looks of two seconds at the most, a second apart.
+const CANARIES_HEARD_WITHIN: Duration = Duration::from_secs(6);
+
 /// Can we see out?
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Sight {
@@ -60,6 +67,8 @@ pub(crate) struct Guard {
     canaries: BTreeMap<CheckableId, (bool, StateType)>,
     needed: usize,
     sight: Sight,
+    /// When they were last asked out of turn.
+    asked_at: Option<Moment>,
     /// Hosts that have begun to fail within [`WAVE_SPAN`], each once, in the order in which they did.
     wave: VecDeque<(Moment, CheckableId, Arc<str>)>,
     in_wave: BTreeSet<CheckableId>,
@@ -83,6 +92,16 @@ impl Guard {
 
     pub(crate) fn is_blind(&self) -> bool {
         self.sight == Sight::Blind
+    }
+
+    /// Is it not certain that we see out?
+    pub(crate) fn doubts(&self) -> bool {
+        self.sight != Sight::Good
+    }
+
+    /// All canaries.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = CheckableId> {
+        self.canaries.keys().copied()
     }
 
     /// How many canaries answer, of how many.
@@ -161,15 +180,33 @@ impl Guard {
         }
     }
 
+    /// Whom to look at now, if it may be that we do not see out any more: the canaries' own turn
+    /// could come later than the bad news of everybody else.
+    pub(crate) fn due_for_a_look(&mut self, now: Moment) -> Vec<CheckableId> {
+        let lately = self.asked_at.is_some_and(|it| now.since(it) < CANARIES_ASKED_EVERY);
+        if lately || self.sight != Sight::Good || self.wave.len() < DOUBT_HOSTS_MIN {
+            return Vec::new();
+        }
+        self.asked_at = Some(now);
+        self.canaries.keys().copied().collect()
+    }
+
+    /// Until when nobody can be told, because the canaries have not been heard yet or do not answer.
+    pub(crate) fn in_doubt_until(&self, now: Moment) -> Option<Moment> {
+        let until = match self.sight {
+            Sight::Suspect { until } => until,
+            _ if self.canaries.is_empty() => return None,
+            _ => self.asked_at?.after(CANARIES_HEARD_WITHIN),
+        };
+        (now < until).then_some(until)
+    }
+
     /// Until when bad news is held, if it is.
     pub(crate) fn holds(&self, now: Moment, hosts: usize) -> Option<Moment> {
-        match self.sight {
-            Sight::Suspect { until } if now < until => return Some(until),
-            _ => {}
-        }
+        let in_doubt = self.in_doubt_until(now);
         let is_wave = self.wave.len() >= WAVE_HOSTS_MIN.max(hosts * WAVE_PERCENT / 100)
             && self.of_customer.len() >= WAVE_CUSTOMERS_MIN;
-        is_wave.then(|| now.after(WAVE_HOLD))
+        in_doubt.max(is_wave.then(|| now.after(WAVE_HOLD)))
     }
 }
 
@@ -191,10 +228,34 @@ mod tests {
         guard.failing(at(4), CheckableId(19), &customers[0]);
         assert_eq!(guard.holds(at(4), 100), Some(at(4).after(WAVE_HOLD)));
         assert_eq!(guard.holds(at(4), 1_000), None, "20 of 1,000 are no wave");
+        assert!(guard.due_for_a_look(at(4)).is_empty(), "there is no canary");
         let mut one = Guard::default();
         (0..50).for_each(|host| one.failing(at(0), CheckableId(host), &customers[0]));
         assert_eq!(one.holds(at(1), 100), None, "one customer's trouble is its own");
         guard.failing(at(70), CheckableId(30), &customers[0]);
         assert_eq!(guard.holds(at(70), 20), None, "the others are long ago");
+    }
+
+    #[test]
+    fn canaries_are_heard_before_several_hosts_are_told_of() {
+        let at = |secs: u64| Moment::from_secs(1_000 + secs);
+        let (customer, canary) = (Arc::<str>::from("a"), CheckableId(99));
+        let mut guard = Guard::default();
+        guard.configure(&Uplink { needed: 1, ..Uplink::default() }, [canary].into_iter());
+        for host in 0..2 {
+            guard.failing(at(0), CheckableId(host), &customer);
+            assert!(guard.due_for_a_look(at(0)).is_empty(), "one or two hosts wait for nothing");
+            assert_eq!(guard.holds(at(0), 10), None);
+        }
+        guard.failing(at(1), CheckableId(2), &customer);
+        assert_eq!(guard.due_for_a_look(at(1)), [canary]);
+        assert_eq!(guard.holds(at(1), 10), Some(at(7)));
+        assert!(guard.due_for_a_look(at(2)).is_empty(), "it has just been asked");
+        assert_eq!(guard.due_for_a_look(at(3)), [canary]);
+        assert_eq!(guard.holds(at(4), 10), Some(at(9)));
+        assert_eq!(guard.holds(at(9), 10), None, "they had their time");
+        guard.canary(at(10), canary, false, StateType::Soft);
+        assert_eq!(guard.in_doubt_until(at(10)), Some(at(10).after(HOLD_MAX)));
+        assert!(guard.due_for_a_look(at(20)).is_empty(), "it is being looked at already");
     }
 }

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use model::{
-    Alert, AlertKey, AlertKind, AlertState, Channel, Content, Gate, Moment, Policy, Problem,
-    ProblemId, Route, Step, Told, VerdictOfDesk,
+    Alert, AlertKey, AlertKind, AlertState, CallId, Channel, Content, Gate, GatePassed, Moment,
+    Policy, Problem, ProblemId, Route, Severity, Step, Told, VerdictOfDesk,
 };
 
 use super::{
@@ -13,18 +13,18 @@ use super::{
     gates::{Chain, Closed, Purpose, is_own},
     outbox::Fate,
     problems::policy_of,
+    steps::{NO_STEP, STEP_OF_QUESTION},
     timers::Timer,
     who,
 };
 
 /// Names of symptoms that travel in one alert.
 pub(crate) const SYMPTOMS_TOLD_MAX: usize = 100;
-/// Until something happens that ends the wait.
+/// Until something happens that ends the wait: a window, a silence or an acknowledgement that may
+/// end early, or our own blindness. It stands in [`Problem::propose_at`] and [`Problem::call_at`],
+/// never in the ladder, and is kept like any moment; no clock ever comes to it, so [`Desk::attend`]
+/// sets no timer for it. [`super::upkeep::unpark`] turns it into a moment again.
 pub(crate) const PARKED: Moment = Moment::from_nanos(u64::MAX);
-/// The step under which a duty lead is asked.
-const STEP_OF_QUESTION: u32 = u32::MAX - 1;
-/// The step under which alerts that belong to none are owed.
-pub(crate) const NO_STEP: u32 = u32::MAX - 2;
 
 impl Desk {
     /// Sets the timer of a problem to whatever it needs next.
@@ -62,7 +62,8 @@ impl Desk {
             self.climb(id);
         }
         let Some(it) = self.problems.get(&id) else { return };
-        if due(it.propose_at) {
+        // What held the proposal back may end at the very moment at which the call is due.
+        if due(it.propose_at) || it.propose_at == Some(PARKED) && due(it.call_at) {
             self.propose(id);
         }
         let Some(it) = self.problems.get(&id) else { return };
@@ -79,6 +80,7 @@ impl Desk {
     /// Takes the steps of the ladder that are due, or says why not.
     fn climb(&mut self, id: ProblemId) {
         let Some(mut problem) = self.problems.remove(&id) else { return };
+        problem.held_until = self.longer_hold(&problem).or(problem.held_until);
         let chain = self.gates(&problem, self.pen.now, Purpose::Alert);
         let trigger = if problem.told.is_empty() { "believed" } else { "changed or due" };
         match chain.closed {
@@ -93,7 +95,7 @@ impl Desk {
         &mut self,
         problem: &mut Problem,
         trigger: &str,
-        gates: Vec<model::GatePassed>,
+        gates: Vec<GatePassed>,
         closed: Closed,
     ) {
         problem.ladder.due_at = closed.until;
@@ -107,36 +109,29 @@ impl Desk {
     /// due.
     fn step(&mut self, problem: &mut Problem, trigger: &str, mut chain: Chain) {
         let Some(policy) = policy_of(problem, &self.rules).cloned() else { return };
-        if let Some(closed) = self.ask_the_lead(problem, &policy, &mut chain) {
-            return self.postpone(problem, trigger, chain.gates, closed);
+        let outdated = outdated(problem);
+        let mut may_wake = false;
+        if !outdated.is_empty() {
+            if let Some(closed) = self.ask_the_lead(problem, &policy, &mut chain) {
+                return self.postpone(problem, trigger, chain.gates, closed);
+            }
+            may_wake = true;
         }
-        let mut alerts = Vec::new();
-        let outdated: Vec<Route> = problem
-            .told
-            .iter()
-            // What flaps is told once, not at every turn.
-            .filter(|_| !problem.flapping)
-            .filter(|(_, it)| knows_otherwise(it, problem))
-            .map(|it| it.0.clone())
-            .collect();
-        for route in outdated {
-            chain.open(
-                "changed",
-                format!("{} by {} knows an older state", route.contact, route.channel),
-                None,
-            );
-            alerts.extend(self.owe(problem, &route, AlertKind::Trigger, NO_STEP, None));
-        }
+        let mut alerts = self.tell_of_change(problem, outdated, &mut chain);
         while let Some(step) = policy.steps.get(problem.ladder.next_step as usize) {
             let due = self.due_of(problem, &policy, step);
             if due > self.pen.now {
-                chain.open(
-                    "step",
-                    format!("step {} is not due", problem.ladder.next_step + 1),
-                    Some(&step.at),
-                );
+                let text = format!("step {} is not due", problem.ladder.next_step + 1);
+                chain.open("step", text, Some(&step.at));
                 problem.ladder.due_at = Some(due);
                 break;
+            }
+            // Nobody is asked at night about what nobody would be told of.
+            if problem.severity >= step.at_least && !may_wake {
+                if let Some(closed) = self.ask_the_lead(problem, &policy, &mut chain) {
+                    return self.postpone(problem, trigger, chain.gates, closed);
+                }
+                may_wake = true;
             }
             alerts.extend(self.take_step(problem, &policy, step, &mut chain));
         }
@@ -155,6 +150,24 @@ impl Desk {
         };
         let (name, customer) = (problem.about.name(), Arc::clone(&problem.customer));
         self.pen.decide(problem.id, &name, &customer, trigger, chain.gates, verdict);
+    }
+
+    /// Those who know an older state are told what holds now.
+    fn tell_of_change(
+        &mut self,
+        problem: &mut Problem,
+        outdated: Vec<Route>,
+        chain: &mut Chain,
+    ) -> Vec<AlertKey> {
+        let mut alerts = Vec::new();
+        for route in outdated {
+            let text = format!("{} by {} knows an older state", route.contact, route.channel);
+            chain.open("changed", text, None);
+            let quiet_until = self.quiet_until(&route, problem.severity);
+            note_quiet(chain, &route, quiet_until);
+            alerts.extend(self.owe(problem, &route, AlertKind::Trigger, NO_STEP, quiet_until));
+        }
+        alerts
     }
 
     fn take_step(
@@ -185,13 +198,10 @@ impl Desk {
         let mut alerts = Vec::new();
         for it in reached.routes {
             let (contact, channel) = (&it.route.contact, &it.route.channel);
-            match it.quiet_until {
-                Some(until) => {
-                    let text = format!("{contact} wants quiet until {until}; told then");
-                    chain.open("quiet", text, None);
-                }
-                None => chain.open("who", format!("{contact} by {channel}"), Some(&step.at)),
+            if it.quiet_until.is_none() {
+                chain.open("who", format!("{contact} by {channel}"), Some(&step.at));
             }
+            note_quiet(chain, &it.route, it.quiet_until);
             alerts.extend(self.owe(problem, &it.route, AlertKind::Trigger, number, it.quiet_until));
         }
         alerts
@@ -245,6 +255,8 @@ impl Desk {
         let closed = |until| Some(Closed { gate: "blocking", until });
         match problem.ladder.gate {
             Gate::Asked(until) if now < until => {
+                // Nobody needs an answer any more once the night is over.
+                let until = opens.map_or(until, |it| it.min(until));
                 chain.close("blocking", "waits for the duty lead's answer", rule, Some(until));
                 closed(Some(until))
             }
@@ -372,35 +384,68 @@ impl Desk {
         if let Some(policy) = policy_of(&problem, &self.rules).cloned()
             && let Some(every) = policy.remind
         {
-            let chain = self.gates(&problem, now, Purpose::Remind);
-            let at_work = self.is_in_hands(&problem);
-            match &chain.closed {
+            let mut chain = self.gates(&problem, now, Purpose::Remind);
+            let next = self.in_hours(&policy, now, every);
+            if chain.closed.is_none()
+                && let Some(call) = self.in_hands(&problem)
+            {
+                chain.close("call", format!("somebody works on call {call}"), None, Some(next));
+            }
+            match chain.closed.clone() {
                 Some(closed) => {
-                    let next = self.in_hours(&policy, now, every);
-                    problem.ladder.remind_at = Some(closed.until.map_or(next, |it| it.min(next)));
+                    let again = closed.until.map_or(next, |it| it.min(next));
+                    problem.ladder.remind_at = Some(again);
+                    self.withhold(&problem, Purpose::Remind, chain.gates, closed);
                 }
-                None if at_work => {
-                    problem.ladder.remind_at = Some(self.in_hours(&policy, now, every));
-                }
-                None => self.owe_reminders(&mut problem, &policy, every, chain),
+                None => self.owe_reminders(&mut problem, &policy, next, chain),
             }
         }
         self.touched.insert(id);
         self.problems.insert(id, problem);
     }
 
-    /// Does somebody work on it?
-    fn is_in_hands(&self, problem: &Problem) -> bool {
-        let Some(Place::Call(call)) = self.cases.place_of(&problem.about) else { return false };
-        let state = self.cases.call(call).map(|it| &it.state);
-        state.is_some_and(|it| !matches!(it, model::CallState::Open | model::CallState::Closed))
+    /// The call in which somebody works on it.
+    fn in_hands(&self, problem: &Problem) -> Option<CallId> {
+        let Some(Place::Call(call)) = self.cases.place_of(&problem.about) else { return None };
+        let state = &self.cases.call(call)?.state;
+        (!matches!(state, model::CallState::Open | model::CallState::Closed)).then_some(call)
+    }
+
+    /// Writes down that something was withheld which comes up again and again: once for each gate
+    /// and rule that stands in its way, not each time.
+    fn withhold(
+        &mut self,
+        problem: &Problem,
+        purpose: Purpose,
+        gates: Vec<GatePassed>,
+        closed: Closed,
+    ) {
+        let now_closed = gates.last().map(|it| (Arc::clone(&it.gate), it.text.clone()));
+        let key = (problem.id, purpose);
+        if now_closed.is_none() || self.withheld.get(&key) == now_closed.as_ref() {
+            return;
+        }
+        self.withheld.extend(now_closed.map(|it| (key, it)));
+        let verdict = VerdictOfDesk::Nobody { reason: Arc::from(closed.gate), until: closed.until };
+        let (name, customer) = (problem.about.name(), Arc::clone(&problem.customer));
+        self.pen.decide(problem.id, &name, &customer, purpose.word(), gates, verdict);
+    }
+
+    /// What was withheld may be, or is needed no more.
+    fn no_more_withheld(&mut self, problem: ProblemId, purpose: Purpose) {
+        self.withheld.remove(&(problem, purpose));
+    }
+
+    /// Until when the person whom `route` reaches wants to be left alone.
+    fn quiet_until(&self, route: &Route, severity: Severity) -> Option<Moment> {
+        who::quiet_until(route, severity, &self.rules, self.pen.now)
     }
 
     fn owe_reminders(
         &mut self,
         problem: &mut Problem,
         policy: &Policy,
-        every: Duration,
+        next: Moment,
         mut chain: Chain,
     ) {
         let routes: Vec<Route> = problem
@@ -411,17 +456,32 @@ impl Desk {
             .filter(|it| self.channel(&it.channel).is_some_and(is_for_people))
             .collect();
         let mut alerts = Vec::new();
+        let mut quiet = None;
         for route in routes {
+            // Whoever wants quiet is reminded by the next one behind it: a night of them at once
+            // in the morning would say no more than one.
+            if let Some(until) = self.quiet_until(&route, problem.severity) {
+                let text = format!("{} wants quiet until {until}; not reminded", route.contact);
+                chain.open("quiet", text, None);
+                quiet = quiet.max(Some(until));
+                continue;
+            }
             chain.open("who", format!("{} by {}", route.contact, route.channel), Some(&policy.at));
             alerts.extend(self.owe(problem, &route, AlertKind::Reminder, NO_STEP, None));
         }
-        problem.ladder.reminders += 1;
-        problem.ladder.remind_at = Some(self.in_hours(policy, self.pen.now, every));
-        if !alerts.is_empty() {
-            let (name, customer) = (problem.about.name(), Arc::clone(&problem.customer));
-            let verdict = VerdictOfDesk::Told { alerts };
-            self.pen.decide(problem.id, &name, &customer, "reminder", chain.gates, verdict);
+        problem.ladder.remind_at = Some(next);
+        if alerts.is_empty() {
+            if quiet.is_some() {
+                let closed = Closed { gate: "quiet", until: quiet };
+                self.withhold(problem, Purpose::Remind, chain.gates, closed);
+            }
+            return;
         }
+        problem.ladder.reminders += 1;
+        self.no_more_withheld(problem.id, Purpose::Remind);
+        let (name, customer) = (problem.about.name(), Arc::clone(&problem.customer));
+        let verdict = VerdictOfDesk::Told { alerts };
+        self.pen.decide(problem.id, &name, &customer, "reminder", chain.gates, verdict);
     }
 
     fn propose(&mut self, id: ProblemId) {
@@ -433,8 +493,10 @@ impl Desk {
             (Some(closed), _) => {
                 // What is parked without an end is taken up by whatever ends it.
                 problem.propose_at = Some(put_off(&closed));
+                self.withhold(&problem, Purpose::Propose, chain.gates, closed);
             }
             (None, Some(policy)) => {
+                self.no_more_withheld(id, Purpose::Propose);
                 match self.cases.propose(&problem, &policy, &self.rules, &mut self.pen) {
                     Some(Place::Proposal(id)) => problem.proposal = Some(id),
                     Some(Place::Call(id)) => problem.call = Some(id),
@@ -450,14 +512,20 @@ impl Desk {
     /// Nobody has decided in time: the policy accepts.
     fn call(&mut self, id: ProblemId) {
         let Some(mut problem) = self.problems.remove(&id) else { return };
-        let chain = self.gates(&problem, self.pen.now, Purpose::Propose);
+        let chain = self.gates(&problem, self.pen.now, Purpose::Call);
         let policy = policy_of(&problem, &self.rules).cloned();
+        let now = self.pen.now;
+        // Whoever put the proposal off has decided for now; the policy decides when that is over.
+        let snoozed = self.cases.snoozed_until(&problem.about).filter(|it| *it > now);
         problem.call_at = None;
         match (chain.closed, policy) {
             (Some(closed), _) => {
                 problem.call_at = Some(put_off(&closed));
+                self.withhold(&problem, Purpose::Call, chain.gates, closed);
             }
+            (None, Some(_)) if snoozed.is_some() => problem.call_at = snoozed,
             (None, Some(policy)) => {
+                self.no_more_withheld(id, Purpose::Call);
                 let contract = self.contract_of(&problem);
                 let call =
                     self.cases.call_for(&problem, &policy, contract, &self.rules, &mut self.pen);
@@ -472,6 +540,9 @@ impl Desk {
     /// A problem is over: a resolve for every route that was, or may have been, reached, and for
     /// nobody else.
     pub(crate) fn resolve(&mut self, problem: &mut Problem) {
+        for purpose in [Purpose::Remind, Purpose::Propose, Purpose::Call] {
+            self.no_more_withheld(problem.id, purpose);
+        }
         let fates = self.outbox.problem_ended(problem.id, &mut self.pen);
         let reached = |told: &Told, route: &Route| {
             let fate = fates.iter().find(|it| it.0 == *route).map(|it| it.1);
@@ -514,6 +585,20 @@ impl Desk {
         let (name, customer) = (problem.about.name(), Arc::clone(&problem.customer));
         self.pen.decide(problem.id, &name, &customer, "over", chain.gates, verdict);
     }
+}
+
+/// Says that somebody is told only behind their quiet hours.
+fn note_quiet(chain: &mut Chain, route: &Route, until: Option<Moment>) {
+    if let Some(until) = until {
+        let text = format!("{} wants quiet until {until}; told then", route.contact);
+        chain.open("quiet", text, None);
+    }
+}
+
+/// Routes that know an older state. What flaps is told once, not at every turn.
+fn outdated(problem: &Problem) -> Vec<Route> {
+    let told = problem.told.iter().filter(|_| !problem.flapping);
+    told.filter(|(_, it)| knows_otherwise(it, problem)).map(|it| it.0.clone()).collect()
 }
 
 /// Was somebody told something else than what holds, or was it withdrawn before it was sent?

@@ -1,18 +1,23 @@
 //! What windows do while they run: who rests, whose clocks stand still, what is said before and after.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use model::{
-    About, AlertKind, CheckableId, EventKind, Occurrence, Problem, Route, Row, Severity, Status,
-    ToShard, WindowEffect, WindowReport,
+    About, AlertKind, CheckableId, Content, Customer, EventKind, Moment, Occurrence, Problem,
+    ProblemId, Route, Row, Severity, Status, ToShard, VerdictOfDesk, WindowEffect, WindowReport,
 };
 
 use super::{
     Desk, Effect,
+    gates::Chain,
     pen::Note,
-    subjects::Directory,
+    subjects::{Directory, Watched},
     timers::Timer,
-    windows::{Running, effect_span},
+    windows::{Defined, Running},
 };
 
 /// Which address a customer's contact needs.
@@ -21,9 +26,9 @@ const MAIL: &str = "email";
 impl Desk {
     /// Looks at which windows run now.
     pub(crate) fn turn_windows(&mut self) {
-        let turned = self.windows.turn(self.pen.now);
-        for (running, before) in turned.reminders {
-            self.remind_of_window(&running, before);
+        let turned = self.windows.turn(self.pen.now, self.recalled);
+        for (running, due) in &turned.reminders {
+            self.remind_of_window(running, due);
         }
         for it in &turned.begun {
             self.window_began(it);
@@ -107,16 +112,20 @@ impl Desk {
 
     pub(crate) fn put_occurrence(&mut self, mut occurrence: Occurrence) {
         occurrence.version += 1;
-        self.windows.restore(occurrence.clone());
+        self.windows.put(occurrence.clone());
         self.pen.rows.push(Row::Occurrence(Box::new(occurrence)));
     }
 
-    fn members(&self, it: &Running) -> Vec<CheckableId> {
+    fn members<'a>(
+        &'a self,
+        window: &'a Defined,
+    ) -> impl Iterator<Item = (CheckableId, &'a Watched)> {
         let duty = &self.rules.duty;
-        let covers = |watched: &super::subjects::Watched| {
-            it.window.covers(|name| Directory::label(watched, duty, name))
-        };
-        self.directory.iter().filter(|it| covers(it.1)).map(|it| it.0).collect()
+        let whose = window.whose();
+        let everybody = whose.is_none().then(|| self.directory.iter());
+        let theirs = whose.into_iter().flatten().flat_map(|it| self.directory.of_customer(it));
+        let all = everybody.into_iter().flatten().chain(theirs);
+        all.filter(move |it| window.covers(|name| Directory::label(it.1, duty, name)))
     }
 
     /// Tells shards who rests now and who does not any more, however that came about.
@@ -138,31 +147,40 @@ impl Desk {
     fn resting(&self) -> BTreeSet<CheckableId> {
         let stopped = self.windows.running().iter();
         let stopped = stopped.filter(|it| it.window.effect == WindowEffect::NoChecks);
-        stopped.flat_map(|it| self.members(it)).collect()
+        stopped.flat_map(|it| self.members(&it.window)).map(|it| it.0).collect()
     }
 
     fn report_of(&self, it: &Running) -> WindowReport {
-        let mut report = WindowReport { ended_at: self.pen.now, ..WindowReport::default() };
-        for id in self.members(it) {
-            let Some(member) = self.directory.get(id) else { continue };
+        let mut report =
+            WindowReport { ended_at: it.span.until.min(self.pen.now), ..WindowReport::default() };
+        let ended = self.ended_since(it.span.from);
+        for (_, member) in self.members(&it.window) {
             report.members += 1;
-            let name = Arc::clone(&member.subject.name);
+            let name = &member.subject.name;
             let began = member.last_good.is_some_and(|at| at >= it.span.from);
-            match (member.status.is_fine(), began) {
-                (false, true) => report.still_bad.push(name),
-                (true, true) => report.recovered.push(name),
-                (true, false) if self.ended_within(&name, it) => report.mended.push(name),
-                _ => {}
-            }
+            let list = match (member.status.is_fine(), began, ended.get(name)) {
+                (false, true, _) => &mut report.still_bad,
+                (true, true, _) | (true, false, Some(Within::Whole)) => &mut report.recovered,
+                (true, false, Some(Within::End)) => &mut report.mended,
+                _ => continue,
+            };
+            list.push(Arc::clone(name));
         }
         report
     }
 
-    fn ended_within(&self, name: &str, it: &Running) -> bool {
+    /// Whose problems have ended since `from`: all of it within that time, or only the end.
+    fn ended_since(&self, from: Moment) -> BTreeMap<&Arc<str>, Within> {
         let recent = self.ended_line.iter().rev().filter_map(|id| self.ended.get(id));
-        recent
-            .take_while(|problem| problem.ended_at.is_some_and(|at| at >= it.span.from))
-            .any(|problem| matches!(&problem.about, About::Checkable(about) if **about == *name))
+        let recent = recent.take_while(|it| it.ended_at.is_some_and(|at| at >= from));
+        let mut ended = BTreeMap::new();
+        for problem in recent {
+            let About::Checkable(name) = &problem.about else { continue };
+            let within = if problem.opened_at < from { Within::End } else { Within::Whole };
+            // Going back in time, the earliest of several says how it stood before.
+            ended.insert(name, within);
+        }
+        ended
     }
 
     /// Bad news within an armed flexible window begins it.
@@ -173,40 +191,111 @@ impl Desk {
         if armed.is_empty() {
             return;
         }
-        for (_, mut occurrence) in armed {
+        for (window, mut occurrence) in armed {
+            let Some(length) = window.flexible else { continue };
             occurrence.triggered_at = Some(self.pen.now);
+            occurrence.ends_at = Some(self.pen.now.after(length));
             self.put_occurrence(occurrence);
         }
         self.turn_windows();
     }
 
-    fn remind_of_window(&mut self, it: &Running, before: Duration) {
+    /// Reminds whoever is concerned, and writes down whom, or why nobody. Several reminders that
+    /// are due at once are one message.
+    fn remind_of_window(&mut self, it: &Running, due: &[Duration]) {
         let Some((window, mut occurrence)) = self.windows.find(&it.key) else { return };
-        occurrence.reminded.push(before.as_secs());
+        occurrence.reminded.extend(due.iter().map(Duration::as_secs));
         self.put_occurrence(occurrence);
-        let duty = Arc::clone(&self.rules.duty);
-        let mail = duty.channels.iter().find(|it| it.personal.as_deref() == Some(MAIL));
-        let customer = window.customer.as_ref().and_then(|name| {
-            duty.customers
-                .binary_search_by(|it| it.name.cmp(name))
-                .ok()
-                .map(|at| &duty.customers[at])
-        });
-        let (Some(mail), Some(customer)) = (mail, customer) else { return };
-        let span = effect_span(&window, &fresh_of(it)).unwrap_or(it.span);
-        for contact in &customer.contacts {
-            let route = Route { channel: Arc::clone(&mail.name), contact: Arc::clone(contact) };
-            let mut content = self.bare_content(Status::Ok, Severity::Warning);
-            content.customer = Arc::clone(&customer.name);
-            content.customer_title = Arc::clone(&customer.title);
-            content.since = span.from;
-            content.ended_at = Some(span.until);
-            content.by = Arc::clone(&window.contact);
-            content.text = Arc::clone(&window.impact);
-            content.title = format!("planned maintenance {}", it.key.window);
-            content.labels.insert(Arc::from("timezone"), Arc::clone(&customer.zone));
-            self.owe_message(route, AlertKind::Window, content, None);
+        let before = due.last().copied().unwrap_or_default();
+        let trigger = format!("reminder {} before the begin", stretch(before));
+        let customers = match &window.customer {
+            Some(it) => BTreeSet::from([Arc::clone(it)]),
+            None => self.members(&window).map(|it| self.customer_of(&it.1.subject)).collect(),
+        };
+        if customers.is_empty() {
+            let mut chain = self.chain_of_reminder(it);
+            chain.close("customer", "nobody is in its scope", it.window.rule.as_ref(), None);
+            self.decide_reminder(it, &Arc::from(""), &trigger, chain, Vec::new());
         }
+        for name in customers {
+            let mut chain = self.chain_of_reminder(it);
+            let (customer, routes) = self.reached_by_reminder(&name, &mut chain);
+            let content = customer.map(|customer| self.content_of_reminder(it, &customer));
+            let alerts = routes.into_iter().zip(std::iter::repeat(content));
+            let alerts: Vec<_> = alerts
+                .filter_map(|(route, content)| {
+                    self.owe_message(route, AlertKind::Window, content?, None)
+                })
+                .collect();
+            self.decide_reminder(it, &name, &trigger, chain, alerts);
+        }
+    }
+
+    fn chain_of_reminder(&self, it: &Running) -> Chain {
+        let mut chain = Chain::default();
+        let text = format!("begins in {}", stretch(it.span.from.since(self.pen.now)));
+        chain.open("window", text, it.window.rule.as_ref());
+        chain
+    }
+
+    /// The ways to the contacts of a customer; none if a gate closed.
+    fn reached_by_reminder(&self, name: &str, chain: &mut Chain) -> (Option<Customer>, Vec<Route>) {
+        let duty = &self.rules.duty;
+        let found = duty.customers.binary_search_by(|it| (*it.name).cmp(name)).ok();
+        let Some(customer) = found.map(|at| &duty.customers[at]) else {
+            chain.close("customer", format!("{name:?} is not configured"), None, None);
+            return (None, Vec::new());
+        };
+        chain.open("customer", name, None);
+        if customer.contacts.is_empty() {
+            chain.close("contacts", "the customer has no contacts", None, None);
+            return (None, Vec::new());
+        }
+        chain.open("contacts", customer.contacts.join(", "), None);
+        let Some(mail) = duty.channels.iter().find(|it| it.personal.as_deref() == Some(MAIL))
+        else {
+            chain.close("channel", "no channel sends mail to people", None, None);
+            return (None, Vec::new());
+        };
+        chain.open("channel", &*mail.name, Some(&mail.at));
+        let route =
+            |it: &Arc<str>| Route { channel: Arc::clone(&mail.name), contact: Arc::clone(it) };
+        (Some(customer.clone()), customer.contacts.iter().map(route).collect())
+    }
+
+    /// Begin and end are those of the occurrence; whoever writes the text puts them into the zone.
+    fn content_of_reminder(&self, it: &Running, customer: &Customer) -> Content {
+        let mut content = self.bare_content(Status::Ok, Severity::Warning);
+        content.customer = Arc::clone(&customer.name);
+        content.customer_title = Arc::clone(&customer.title);
+        content.since = it.span.from;
+        content.ended_at = Some(it.span.until);
+        content.by = Arc::clone(&it.window.contact);
+        content.text = Arc::clone(&it.window.impact);
+        content.title = format!("planned maintenance {}", it.window.title);
+        content.labels.insert(Arc::from("timezone"), Arc::clone(&customer.zone));
+        if let Some(length) = it.window.flexible {
+            content.labels.insert(Arc::from("lasts"), Arc::from(stretch(length)));
+        }
+        content
+    }
+
+    fn decide_reminder(
+        &mut self,
+        it: &Running,
+        customer: &Arc<str>,
+        trigger: &str,
+        chain: Chain,
+        alerts: Vec<model::AlertKey>,
+    ) {
+        let verdict = match chain.closed {
+            Some(closed) => {
+                VerdictOfDesk::Nobody { reason: Arc::from(closed.gate), until: closed.until }
+            }
+            None => VerdictOfDesk::Told { alerts },
+        };
+        let name = format!("window {}", it.key.window);
+        self.pen.decide(ProblemId(0), &name, customer, trigger, chain.gates, verdict);
     }
 
     /// Orders that shards must have whatever they were told before: after a start or a reload.
@@ -214,21 +303,25 @@ impl Desk {
         let rested = self.rested.iter();
         rested
             .map(|it| ToShard::Rest { checkable: *it, resting: true })
+            .chain(self.awaited.iter().map(|it| ToShard::Watch { checkable: *it, watching: true }))
             .chain([ToShard::Blind { blind: self.guard.is_blind() }])
             .collect()
     }
 }
 
-fn fresh_of(it: &Running) -> Occurrence {
-    Occurrence {
-        key: it.key.clone(),
-        version: 0,
-        customer: Arc::from(""),
-        span: it.span,
-        triggered_at: None,
-        cancelled: false,
-        reminded: Vec::new(),
-        begun: false,
-        report: None,
+/// How much of a problem that ended lies within a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Within {
+    Whole,
+    End,
+}
+
+/// `72h`, `90m`, `1h 30m` is `90m`: the largest unit that leaves nothing.
+fn stretch(it: Duration) -> String {
+    let secs = it.as_secs();
+    match () {
+        () if secs >= 3600 && secs.is_multiple_of(3600) => format!("{}h", secs / 3600),
+        () if secs >= 60 && secs.is_multiple_of(60) => format!("{}m", secs / 60),
+        () => format!("{secs}s"),
     }
 }

@@ -17,6 +17,7 @@ mod outbox;
 mod pen;
 mod problems;
 mod sla;
+mod steps;
 mod subjects;
 mod timers;
 mod upkeep;
@@ -30,14 +31,16 @@ use std::{
 };
 
 use model::{
-    Alert, AlertKey, CheckableId, Delivery, Duty, Moment, NoteId, Override, Problem, ProblemId,
-    Reply, Request, Row, Silence, StateType, Status, Subject, Times, ToShard, Token, Transition,
+    Alert, AlertKey, CheckableId, Delivery, Duty, Look, Moment, NoteId, Override, Problem,
+    ProblemId, Reply, Request, Row, Silence, StateType, Status, Subject, Times, ToShard, Token,
+    Transition,
 };
 
-pub use hypothesis::{Expectation, Foreseen, Hypothesis};
+pub use hypothesis::{Expectation, Foreseen, Hypothesis, Question, Supposed};
 pub use views::{DutySeen, SubjectSeen, WindowSeen};
 
-use cases::Cases;
+use cases::{Cases, Heard};
+use gates::Purpose;
 use guard::Guard;
 use outbox::Outbox;
 use pen::{Pen, Rules};
@@ -55,6 +58,15 @@ pub(crate) const ANSWERS_MAX: usize = 10_000;
 pub enum Input {
     /// A shard believes something else than before.
     Changed(Transition),
+    /// A conclusive result of one whom [`ToShard::Watch`] named, whether it changed anything or not.
+    Seen {
+        /// Of whom.
+        checkable: CheckableId,
+        /// When it came.
+        at: Moment,
+        /// What is seen since.
+        look: Look,
+    },
     /// What is believed at the start, from the store: nothing has changed, but the desk has to know.
     Believed(Vec<Standing>),
     /// Somebody asks for something.
@@ -139,6 +151,9 @@ pub struct Figures {
     pub withheld: BTreeMap<&'static str, u64>,
     /// Problems for which there was no room.
     pub overflowed: u64,
+    /// What became of proposals since the start, with the reason if there is one: `made`,
+    /// `accepted`, `merged`, `dismissed`, `withdrawn`.
+    pub proposals: BTreeMap<(&'static str, &'static str), u64>,
 }
 
 /// The owner of everything that concerns people.
@@ -162,6 +177,8 @@ pub struct Desk {
     grown: BTreeSet<ProblemId>,
     /// Those whom shards were told to let rest.
     rested: BTreeSet<CheckableId>,
+    /// Those of whom shards were told to tell every result.
+    awaited: BTreeSet<CheckableId>,
     cases: Cases,
     outbox: Outbox,
     windows: Windows,
@@ -178,6 +195,8 @@ pub struct Desk {
     recalled: bool,
     heartbeat_at: Option<Moment>,
     withheld_by: BTreeMap<&'static str, u64>,
+    /// By which gate, and what that said, something was withheld that comes up again and again.
+    withheld: BTreeMap<(ProblemId, Purpose), (Arc<str>, String)>,
     overflowed: u64,
 }
 
@@ -200,6 +219,7 @@ impl Desk {
             touched: BTreeSet::new(),
             grown: BTreeSet::new(),
             rested: BTreeSet::new(),
+            awaited: BTreeSet::new(),
             cases: Cases::default(),
             outbox: Outbox::new(installation),
             windows: Windows::default(),
@@ -215,6 +235,7 @@ impl Desk {
             recalled: false,
             heartbeat_at: None,
             withheld_by: BTreeMap::new(),
+            withheld: BTreeMap::new(),
             overflowed: 0,
         }
     }
@@ -236,6 +257,7 @@ impl Desk {
                 Row::Occurrence(it) => self.windows.restore(*it),
                 Row::Planned(id, it) => self.windows.plan(id, &it),
                 Row::Override(it) => {
+                    self.cases.overrides.insert(it.id, (*it).clone());
                     self.overrides.insert(it.id, *it);
                 }
                 Row::Token(it) => {
@@ -293,6 +315,7 @@ impl Desk {
         self.pen.now = now;
         match input {
             Input::Changed(it) => self.changed(&it),
+            Input::Seen { checkable, at, look } => self.heard(checkable, at, look),
             Input::Believed(all) => self.believed(all),
             Input::Asked { ticket, request } => self.asked(ticket, &request),
             Input::Redeliver { ticket, request, alert } => {
@@ -337,20 +360,24 @@ impl Desk {
 
     fn after_change(&mut self, id: CheckableId, at: Moment) {
         let Some(it) = self.directory.get(id) else { return };
-        let (fine, hard) = (it.status.is_fine(), it.kind == StateType::Hard);
-        let name = Arc::clone(&it.subject.name);
-        if !fine {
+        let look = Look { status: it.status, kind: it.kind, attempt: 1 };
+        if !it.status.is_fine() {
             self.trigger_flexible(id);
         }
-        if fine || hard {
-            let world = upkeep::Sight {
-                directory: &self.directory,
-                problems: &self.problems,
-                rules: &self.rules,
-            };
-            self.cases.belief_changed(&name, fine, at, &world, &mut self.pen);
-        }
+        self.heard(id, at, look);
         self.judge(id);
+    }
+
+    /// A result came, for whoever waits for it.
+    fn heard(&mut self, id: CheckableId, at: Moment, look: Look) {
+        let Some(it) = self.directory.get(id) else { return };
+        let world = upkeep::Sight {
+            directory: &self.directory,
+            problems: &self.problems,
+            rules: &self.rules,
+        };
+        let heard = Heard { at, fine: look.status.is_fine(), hard: look.kind == StateType::Hard };
+        self.cases.result_came(&it.subject.name, heard, &world, &mut self.pen);
     }
 
     fn believed(&mut self, all: Vec<Standing>) {
@@ -373,8 +400,11 @@ impl Desk {
         for (id, _) in hosts.into_iter().chain(services) {
             self.judge(id);
         }
+        // What ended while nobody was there can be reported now.
+        if !std::mem::replace(&mut self.recalled, true) {
+            self.turn_windows();
+        }
         // Sight may have come back while nobody was there to see it.
-        self.recalled = true;
         self.judge_sites();
         if !self.guard.is_blind() {
             self.own_trouble_over(problems::UPLINK);

@@ -25,8 +25,16 @@ const SITE_DOWN_MIN: u32 = 3;
 const SITE_DOWN_PERCENT: u32 = 60;
 /// Bad news of a host is held so long while others of its site fail too.
 const SITE_HOLD: Duration = Duration::from_secs(45);
+/// Bad news of a host whose site could be out is held until so long after its first bad look, in
+/// which its neighbours are looked at: a host that is believed down at the first look would be told
+/// before anybody could see that its site is out. Retries that take longer make it no later.
+const NEIGHBOURS_HOLD: Duration = Duration::from_secs(10);
+/// So many neighbours are looked at out of turn when a host begins to fail.
+const NEIGHBOURS_LOOKED_MAX: usize = 5;
 /// One that was explained by something that has ended gets so long to recover.
 const SETTLE: Duration = Duration::from_secs(60);
+/// The customer whose hosts are our own canaries; no other can be called so.
+const OWN_CUSTOMER: &str = "campanile";
 /// The word for our own way out.
 pub(crate) const UPLINK: &str = "uplink";
 /// How long a change of the list of symptoms may wait for its row.
@@ -69,26 +77,46 @@ impl Desk {
     pub(crate) fn judge(&mut self, id: CheckableId) {
         let Some(it) = self.directory.get(id) else { return };
         if self.guard.is_canary(id) {
-            let fine = it.status.is_fine() && it.kind == StateType::Hard;
-            let before_it_was_one = it.problem.filter(|_| fine);
-            let turn = self.guard.canary(self.pen.now, id, it.status.is_fine(), it.kind);
+            let (fine, kind, is_ours) = (it.status.is_fine(), it.kind, is_ours(&it.subject));
+            let turn = self.guard.canary(self.pen.now, id, fine, kind);
             self.sight_turned(turn);
-            if let Some(problem) = before_it_was_one {
-                self.end(problem, Ending::Recovered);
+            let may_end = fine && kind == StateType::Hard;
+            // Canaries of our own stand for the world and for nothing else. A customer's host is a
+            // host as well; while we cannot see out its bad news says nothing about it.
+            if !may_end && (is_ours || self.guard.is_blind()) {
+                return;
             }
-            return;
         }
+        self.judge_it(id);
+    }
+
+    /// What follows from what is believed of `id`, whoever it is.
+    fn judge_it(&mut self, id: CheckableId) {
+        let Some(it) = self.directory.get(id) else { return };
         let (status, kind, flapping) = (it.status, it.kind, it.flapping);
         let (bad, open) = (it.is_believed_bad(), it.problem);
         if it.subject.of_host && status == Status::Down {
             let customer = self.customer_of(&it.subject);
+            let begins = it.passages.len() <= 1;
             self.guard.failing(self.pen.now, id, &customer);
+            for checkable in self.guard.due_for_a_look(self.pen.now) {
+                self.effects.push(Effect::Order(ToShard::CheckNow { checkable }));
+            }
+            if begins {
+                self.look_at_neighbours(id);
+            }
         }
         match open {
             Some(problem) if !bad && kind == StateType::Hard => {
                 self.end(problem, Ending::Recovered);
             }
-            Some(problem) => self.change(problem, id),
+            Some(problem) => {
+                self.change(problem, id);
+                // It was judged before what is above it, and nobody has heard of it yet.
+                if status == Status::Unreachable && !self.is_told(problem) {
+                    self.absorb(problem, id);
+                }
+            }
             None if status.is_fine() && !flapping => self.leave_symptoms(id),
             None => self.place(id),
         }
@@ -190,13 +218,7 @@ impl Desk {
             match it.problem {
                 // Nobody knows of it yet: then it is better explained than announced.
                 Some(problem) if !self.is_told(problem) => {
-                    if let Explained::By(root) = self.explain(below, EXPLAIN_DEPTH_MAX)
-                        && root != problem
-                    {
-                        self.end(problem, Ending::Explained);
-                        self.add_symptom(root, below);
-                        self.judge_below(below);
-                    }
+                    self.absorb(problem, below);
                 }
                 Some(_) => {}
                 None => {
@@ -207,6 +229,17 @@ impl Desk {
                     }
                 }
             }
+        }
+    }
+
+    /// `problem`, which is about `id` and which nobody knows of, ends if another one explains it.
+    fn absorb(&mut self, problem: ProblemId, id: CheckableId) {
+        if let Explained::By(root) = self.explain(id, EXPLAIN_DEPTH_MAX)
+            && root != problem
+        {
+            self.end(problem, Ending::Explained);
+            self.add_symptom(root, id);
+            self.judge_below(id);
         }
     }
 
@@ -268,6 +301,7 @@ impl Desk {
         problem.text = Arc::clone(&it.text);
         problem.flapping = flapping;
         problem.timeline.clone_from(&it.passages);
+        problem.values.clone_from(&it.values);
         problem.last_good = it.last_good;
         let policies = &self.rules.duty.policies;
         let policy = subject.policy.and_then(|it| policies.get(it as usize));
@@ -325,6 +359,7 @@ impl Desk {
             return;
         };
         problem.timeline.clone_from(&it.passages);
+        problem.values.clone_from(&it.values);
         self.touched.insert(problem.id);
         let hard = it.kind == StateType::Hard;
         let was = (problem.status, problem.flapping);
@@ -417,8 +452,50 @@ impl Desk {
         let guard = self.guard.holds(now, self.hosts);
         let tally = subject.site.and_then(|it| self.directory.sites.get(it as usize));
         let site = tally.filter(|it| subject.of_host && it.failing >= SITE_DOWN_MIN);
-        let hold = guard.max(site.map(|_| now.after(SITE_HOLD)));
+        let hold = guard.max(site.map(|_| now.after(SITE_HOLD))).or_else(|| {
+            let began = self.directory.get(subject.id)?.last_good.unwrap_or(now);
+            let until = began.after(NEIGHBOURS_HOLD);
+            (subject.of_host && tally?.hosts >= SITE_DOWN_MIN && until > now).then_some(until)
+        });
         hold.map(|it| it.min(now.after(HOLD_MAX)))
+    }
+
+    /// Until when the hold of an untold problem goes on that is over now: by now others of its
+    /// site fail, too.
+    pub(crate) fn longer_hold(&self, problem: &Problem) -> Option<Moment> {
+        let over = problem.held_until.is_some_and(|it| it <= self.pen.now);
+        if over && problem.told.is_empty() && self.guard.doubts() {
+            let longest = problem.opened_at.after(HOLD_MAX);
+            return self.guard.in_doubt_until(self.pen.now).map(|it| it.min(longest));
+        }
+        let until = problem.opened_at.after(SITE_HOLD);
+        if !over || until <= self.pen.now || !problem.told.is_empty() {
+            return None;
+        }
+        let About::Checkable(name) = &problem.about else { return None };
+        let it = self.directory.by_name(name).filter(|it| it.subject.of_host)?;
+        let tally = self.directory.sites.get(it.subject.site? as usize)?;
+        (tally.problem.is_none() && tally.failing >= SITE_DOWN_MIN).then_some(until)
+    }
+
+    /// A host begins to fail: is it the whole site? Some of its neighbours are looked at at once,
+    /// unless that is being found out already.
+    fn look_at_neighbours(&mut self, id: CheckableId) {
+        let Some(site) = self.directory.get(id).and_then(|it| it.subject.site) else { return };
+        let Some(tally) = self.directory.sites.get(site as usize) else { return };
+        if tally.failing >= SITE_DOWN_MIN || tally.hosts < SITE_DOWN_MIN || self.guard.doubts() {
+            return;
+        }
+        let hosts = self.directory.hosts_of_site(site);
+        let behind = hosts.partition_point(|it| *it <= id);
+        let is_fine = |it: &&CheckableId| {
+            **it != id && self.directory.get(**it).is_some_and(|it| it.status.is_fine())
+        };
+        let around = hosts[behind..].iter().chain(&hosts[..behind]).filter(is_fine);
+        let asked: Vec<_> = around.take(NEIGHBOURS_LOOKED_MAX).copied().collect();
+        for checkable in asked {
+            self.effects.push(Effect::Order(ToShard::CheckNow { checkable }));
+        }
     }
 
     /// Is the site of `id` out as a whole, or back?
@@ -468,11 +545,11 @@ impl Desk {
         problem.site = Some(Arc::from(format!("{}/{}", customer.name, place.name)));
         problem.text = Arc::from(format!("{} of {} hosts are down", tally.down, tally.hosts));
         let hosts = self.directory.hosts_of_site(site).to_vec();
-        let policy = hosts.iter().find_map(|it| self.directory.get(*it)?.subject.policy);
-        problem.policy =
-            policy.and_then(|it| duty.policies.get(it as usize)).map(|it| Arc::clone(&it.name));
+        problem.policy = self.policy_for(&problem.about);
         problem.last_good = hosts.iter().filter_map(|it| self.directory.get(*it)?.last_good).min();
-        // Those that were held go into it at once; nothing is gained by waiting longer.
+        // Those that were held go into it at once; nothing is gained by waiting longer, unless it may
+        // be we who cannot see them.
+        problem.held_until = self.guard.in_doubt_until(self.pen.now);
         let Some(id) = self.open(problem) else { return };
         self.directory.sites[site as usize].problem = Some(id);
         for host in hosts {
@@ -510,11 +587,25 @@ impl Desk {
             Turn::SeesAgain => {
                 self.effects.push(Effect::Order(ToShard::Blind { blind: false }));
                 self.own_trouble_over(UPLINK);
+                self.judge_canaries_again();
                 // Nobody is judged by what was believed in the dark: all that nobody knows of is
                 // looked at once more before it is told.
                 self.rearm_held(Some(self.pen.now.after(SETTLE)));
                 self.take_up_parked();
             }
+        }
+    }
+
+    /// Customers' hosts among the canaries, whose bad news said nothing while we could not see.
+    fn judge_canaries_again(&mut self) {
+        let ids: Vec<_> = self.guard.ids().collect();
+        for id in ids {
+            let Some(it) = self.directory.get(id) else { continue };
+            if is_ours(&it.subject) || it.problem.is_some() || !it.is_believed_bad() {
+                continue;
+            }
+            self.unsettle(id);
+            self.effects.push(Effect::Order(ToShard::CheckNow { checkable: id }));
         }
     }
 
@@ -549,10 +640,7 @@ impl Desk {
         let about = About::Own(Arc::from(name));
         let mut problem = self.blank(about, Status::Critical, Severity::Critical);
         problem.text = Arc::from(text);
-        let policies = &self.rules.duty.policies;
-        let policy = self.rules.duty.own_policy.and_then(|it| policies.get(it as usize));
-        problem.policy = policy.map(|it| Arc::clone(&it.name));
-        problem.propose_at = None;
+        problem.policy = self.policy_for(&problem.about);
         if let Some(id) = self.open(problem) {
             self.own.insert(Arc::from(name), id);
             self.tell_new(id);
@@ -613,6 +701,12 @@ impl Desk {
     }
 }
 
+/// Does it stand for the world outside, and for no customer?
+fn is_ours(subject: &Subject) -> bool {
+    let mut parts = subject.name.split('/');
+    parts.next() == Some(OWN_CUSTOMER)
+}
+
 /// A problem with nothing but what every one has.
 pub(crate) fn blank(
     id: u64,
@@ -649,5 +743,6 @@ pub(crate) fn blank(
         occurrences: 1,
         timeline: Vec::new(),
         last_good: None,
+        values: Vec::new(),
     }
 }

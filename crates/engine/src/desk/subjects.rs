@@ -1,9 +1,10 @@
 //! Who is watched, what is believed of each, and who explains whom.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use model::{
-    CheckableId, Duty, Moment, Passage, ProblemId, Service, StateType, Status, Subject, Transition,
+    CheckableId, Duty, Measure, MeasureSpec, Measured, Moment, Passage, ProblemId, Reading,
+    Service, StateType, Status, Subject, Transition,
 };
 
 /// Steps kept of one that is not well, for evidence.
@@ -21,6 +22,8 @@ pub(crate) struct Watched {
     pub(crate) last_good: Option<Moment>,
     /// Its last steps since all was well.
     pub(crate) passages: Vec<Passage>,
+    /// What the look measured that changed it last.
+    pub(crate) values: Vec<Measured>,
     /// The open problem about it.
     pub(crate) problem: Option<ProblemId>,
     /// The open problem that explains it.
@@ -40,6 +43,7 @@ impl Watched {
             text: Arc::from(""),
             last_good: None,
             passages: Vec::new(),
+            values: Vec::new(),
             problem: None,
             symptom_of: None,
             below: Vec::new(),
@@ -55,6 +59,10 @@ impl Watched {
         let text = it.cause.as_ref().map(|cause| Arc::from(cause.to_string()));
         self.note(it.at, it.to.status, it.to.kind, text.unwrap_or_default());
         self.flapping = it.flapping;
+        if !it.measures.is_empty() || it.to.status.is_fine() {
+            let all = self.subject.measures;
+            self.values = it.measures.iter().filter_map(|it| measured(all, it)).collect();
+        }
     }
 
     pub(crate) fn note(&mut self, at: Moment, status: Status, kind: StateType, text: Arc<str>) {
@@ -73,6 +81,15 @@ impl Watched {
         }
         self.passages.push(Passage { at, status, hard: kind == StateType::Hard, text });
     }
+}
+
+/// A value with its name. `None` for one that is no number: it could not be kept, and says nothing.
+fn measured(all: &[MeasureSpec], it: &Measure) -> Option<Measured> {
+    let spec = all.get(usize::from(it.index))?;
+    if matches!(it.reading, Reading::Number(value) if !value.is_finite()) {
+        return None;
+    }
+    Some(Measured { name: Arc::from(spec.name), reading: it.reading.clone(), unit: spec.unit })
 }
 
 /// How many hosts of a site there are, and how they stand.
@@ -115,6 +132,18 @@ impl Directory {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (CheckableId, &Watched)> {
         self.all.iter().map(|(id, it)| (*id, it))
+    }
+
+    /// Everybody of one customer: their names have its own before them.
+    pub(crate) fn of_customer(
+        &self,
+        customer: &str,
+    ) -> impl Iterator<Item = (CheckableId, &Watched)> {
+        let folder = format!("{customer}/");
+        let from = (Bound::Included(folder.as_str()), Bound::Unbounded);
+        let behind = self.names.range::<str, _>(from);
+        let ids = behind.take_while(move |it| it.0.starts_with(&folder)).map(|it| *it.1);
+        ids.filter_map(|id| Some((id, self.all.get(&id)?)))
     }
 
     pub(crate) fn hosts_of_site(&self, site: u32) -> &[CheckableId] {

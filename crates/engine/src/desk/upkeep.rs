@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use model::{About, CallId, Moment, Problem, ProblemId, Reply};
+use model::{About, CallId, Duty, Moment, Problem, ProblemId, Reply};
 
 use super::{
     ANSWERS_MAX, Desk, PROBLEMS_ENDED_MAX,
     cases::{CaseNews, World},
+    deliveries::channel_in_trouble,
     guard::Turn,
     ladder::{PARKED, knows_otherwise},
     pen::Rules,
@@ -71,15 +72,19 @@ impl Desk {
             self.cases.wake(&self.rules, &mut self.pen);
         }
         let news = self.cases.news();
-        if news.iter().any(|it| matches!(it, CaseNews::Opened(_))) {
+        if news.iter().any(|it| matches!(it, CaseNews::Opened(..))) {
             self.hold_clocks();
         }
         for news in news {
-            if let CaseNews::Opened(id) = news {
+            if let CaseNews::Opened(id, _) = news {
                 self.note_call(id);
             }
             self.tell_of_call(&news);
         }
+        for note in self.cases.notes() {
+            self.keep_ticket(&note);
+        }
+        self.watch_awaited(false);
         self.hand_out();
     }
 
@@ -116,12 +121,14 @@ impl Desk {
             // Nobody is left who could say that we see again.
             self.sight_turned(Turn::SeesAgain);
         }
+        self.watch_awaited(true);
         self.windows.configure(&self.rules);
         self.cases.rules_changed(old, &self.rules, &mut self.pen);
         for settled in self.outbox.channels_changed(&self.rules, &mut self.pen) {
             self.settled(settled);
         }
         self.turn_windows();
+        self.forget_channels();
         let ids: Vec<_> = self.problems.keys().copied().collect();
         for id in ids {
             self.renew_policy(id);
@@ -133,13 +140,41 @@ impl Desk {
         }
     }
 
-    /// An open problem follows the policy that its checkable has now.
+    /// The policy that what `about` names has now: that of the checkable, of the first host of a
+    /// site that has one, or the one for problems of our own.
+    pub(crate) fn policy_for(&self, about: &About) -> Option<Arc<str>> {
+        let duty = &self.rules.duty;
+        let of = |it: model::CheckableId| self.directory.get(it)?.subject.policy;
+        let place = match about {
+            About::Checkable(name) => of(self.directory.id_of(name)?)?,
+            About::Site(name) => {
+                let place = place_of_site(duty, name)?;
+                let hosts = self.directory.hosts_of_site(u32::try_from(place).ok()?);
+                hosts.iter().find_map(|it| of(*it))?
+            }
+            About::Own(_) => duty.own_policy?,
+        };
+        duty.policies.get(place as usize).map(|it| Arc::clone(&it.name))
+    }
+
+    /// Problems about channels that are gone end: nobody will ever deliver by them again.
+    fn forget_channels(&mut self) {
+        let gone = |name: &&Arc<str>| {
+            channel_in_trouble(name).is_some_and(|channel| self.channel(channel).is_none())
+        };
+        let gone: Vec<_> = self.own.keys().filter(gone).cloned().collect();
+        for name in gone {
+            if let Some(id) = self.own.remove(&name) {
+                self.end(id, model::Ending::Removed);
+            }
+        }
+    }
+
+    /// An open problem follows the policy that what it is about has now.
     fn renew_policy(&mut self, id: ProblemId) {
+        let Some(about) = self.problems.get(&id).map(|it| it.about.clone()) else { return };
+        let policy = self.policy_for(&about);
         let Some(problem) = self.problems.get_mut(&id) else { return };
-        let About::Checkable(name) = &problem.about else { return };
-        let Some(it) = self.directory.by_name(name) else { return };
-        let policy = it.subject.policy.and_then(|it| self.rules.duty.policies.get(it as usize));
-        let policy = policy.map(|it| Arc::clone(&it.name));
         if policy != problem.policy {
             problem.policy = policy;
             problem.ladder.due_at = Some(self.pen.now);
@@ -173,12 +208,7 @@ impl Desk {
                     }
                 }
                 About::Site(name) => {
-                    let duty = &self.rules.duty;
-                    let of = |it: &model::Site| {
-                        let customer = duty.customers.get(it.customer as usize);
-                        customer.map(|customer| format!("{}/{}", customer.name, it.name))
-                    };
-                    let at = duty.sites.iter().position(|it| of(it).as_deref() == Some(name));
+                    let at = place_of_site(&self.rules.duty, name);
                     if at.is_none() {
                         gone.push(problem.id);
                     }
@@ -243,6 +273,7 @@ impl Desk {
         let mut figures = super::Figures {
             withheld: self.withheld_by.clone(),
             overflowed: self.overflowed,
+            proposals: self.cases.outcomes().clone(),
             ..super::Figures::default()
         };
         for it in self.problems.values() {
@@ -289,6 +320,13 @@ impl Desk {
             self.look_after(id);
         }
     }
+}
+
+/// The place in the list of the site called `customer/site`.
+fn place_of_site(duty: &Duty, name: &str) -> Option<usize> {
+    let (customer, site) = name.split_once('/')?;
+    let of = |it: &model::Site| duty.customers.get(it.customer as usize).map(|it| &*it.name);
+    duty.sites.iter().position(|it| *it.name == *site && of(it) == Some(customer))
 }
 
 /// Whatever waits for something to happen is decided again at `at`.

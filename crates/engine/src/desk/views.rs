@@ -1,6 +1,6 @@
 //! What the desk shows of itself to whoever may look: windows, duties, rules in force.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use model::{
     Moment, NoteId, Occurrence, OccurrenceKey, RuleAt, Scope, Span, Subject, WindowEffect,
@@ -56,10 +56,16 @@ pub struct SubjectSeen {
 }
 
 impl Desk {
-    /// Occurrences of windows that touch `within`, by begin, at most `limit`.
+    /// Occurrences of windows of `customers` (`None`: of all) that touch `within`, by begin: those
+    /// whose places are in `page`.
     #[must_use]
-    pub fn windows_within(&self, within: Span, limit: usize) -> Vec<WindowSeen> {
-        self.windows.within(within, limit)
+    pub fn windows_within(
+        &self,
+        within: Span,
+        customers: Option<&[Arc<str>]>,
+        page: Range<usize>,
+    ) -> Vec<WindowSeen> {
+        self.windows.within(within, customers, page)
     }
 
     /// One occurrence of a window.

@@ -20,6 +20,9 @@ pub(crate) struct Reachable {
     pub(crate) quiet_until: Option<Moment>,
 }
 
+/// Which address mails need.
+const MAIL: &str = "email";
+
 /// What a step comes to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reached {
@@ -125,6 +128,42 @@ pub(crate) fn reach(
     reached
 }
 
+/// The routes to the contacts of `customer`, by mail; without any, `text` says why.
+pub(crate) fn to_customer(customer: &str, rules: &Rules) -> Reached {
+    let duty = &rules.duty;
+    let at = duty.customers.binary_search_by(|it| (*it.name).cmp(customer));
+    let contacts = at.map(|at| &*duty.customers[at].contacts).unwrap_or_default();
+    let Some(mail) = duty.channels.iter().find(|it| it.personal.as_deref() == Some(MAIL)) else {
+        let text = "there is no channel that sends mails".to_owned();
+        return Reached { routes: Vec::new(), text };
+    };
+    if contacts.is_empty() {
+        let who = if customer.is_empty() { "nobody's call" } else { customer };
+        return Reached { routes: Vec::new(), text: format!("{who} has no `contacts`") };
+    }
+    let route = |contact: &Arc<str>| Reachable {
+        route: Route { channel: Arc::clone(&mail.name), contact: Arc::clone(contact) },
+        quiet_until: None,
+    };
+    let routes = contacts.iter().map(route).collect();
+    Reached { routes, text: contacts.join(", ") }
+}
+
+/// The person called `name` by the first channel that reaches them.
+pub(crate) fn to_person(
+    name: &str,
+    severity: Severity,
+    rules: &Rules,
+    at: Moment,
+) -> Option<Reachable> {
+    let person = person(rules, place_of_person(rules, name)?)?;
+    let reaches =
+        |it: &&Channel| it.personal.as_ref().is_some_and(|it| person.addresses.contains_key(it));
+    let channel = rules.duty.channels.iter().find(reaches)?;
+    let route = Route { channel: Arc::clone(&channel.name), contact: Arc::clone(&person.name) };
+    Some(Reachable { route, quiet_until: quiet(person, severity, rules, at) })
+}
+
 fn routes_by(
     channel: &Channel,
     people: &BTreeSet<u32>,
@@ -156,6 +195,20 @@ fn routes_by(
             routes.push(here);
         }
     }
+}
+
+/// Until when the person whom `route` reaches wants to be left alone. A place for all never does.
+pub(crate) fn quiet_until(
+    route: &Route,
+    severity: Severity,
+    rules: &Rules,
+    at: Moment,
+) -> Option<Moment> {
+    let place = place_of_person(rules, &route.contact)?;
+    let channels = &rules.duty.channels;
+    let channel = channels.binary_search_by(|it| it.name.cmp(&route.channel)).ok()?;
+    channels[channel].personal.as_ref()?;
+    quiet(person(rules, place)?, severity, rules, at)
 }
 
 fn person(rules: &Rules, place: u32) -> Option<&Person> {

@@ -50,6 +50,7 @@ impl Channel for Alertmanager {
         params: PARAMS,
         personal: None,
         for_people: false,
+        one_by_one: false,
         resolve: true,
         refresh_secs: REFRESH_SECS,
         example: r#"am: { type: alertmanager, urls: ["http://127.0.0.1:9093"] }"#,

@@ -42,11 +42,11 @@ impl Channel for AlertmanagerWebhook {
                  What fires has the zero time as `endsAt`.\n\n\
                  Severity is a part of the labels, so after a change of it the message says also \
                  that the events with the other severities are resolved. A digest lists its \
-                 problems as alerts; those have no labels of the configuration, so leave `group` \
-                 and `limit` off where receivers go by fingerprints.",
+                 problems as alerts, each with the labels and the fingerprint that it has alone.",
         params: PARAMS,
         personal: None,
         for_people: false,
+        one_by_one: false,
         resolve: true,
         refresh_secs: 0,
         example: r#"hook: { type: alertmanager-webhook, url: "https://noc.example/alerts" }"#,

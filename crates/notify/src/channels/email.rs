@@ -48,6 +48,7 @@ impl Channel for Email {
         params: PARAMS,
         personal: Some("email"),
         for_people: true,
+        one_by_one: false,
         resolve: true,
         refresh_secs: 0,
         example: r#"mail: { type: email, server: mail.example, from: "Campanile <noc@acme.example>", user: noc, password: "${secret:mail}" }"#,
@@ -205,6 +206,7 @@ fn html(title: &str, text: &str, link: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use model::Value as Param;
+    use proptest::test_runner::{Config, TestRunner};
 
     use super::*;
     use crate::testing;
@@ -255,6 +257,44 @@ mod tests {
             html("<t>", "a\n<script>", None).contains("&lt;t&gt;</b></p><p>a<br>\n&lt;script&gt;")
         );
     }
+
+    #[test]
+    fn no_text_from_outside_becomes_a_header() {
+        let contact = Contact { address: "anna@acme.example".into(), ..Contact::everybody() };
+        let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
+        let told = TestRunner::new(config).run(&testing::hostile_alert(), |mut alert| {
+            let mut contact = contact.clone();
+            contact.title = alert.content.customer_title.clone();
+            alert.content.members.truncate(5);
+            let mail = formatted(&alert, &contact);
+            let head = mail.split("\r\n\r\n").next().unwrap();
+            for line in head.split("\r\n").filter(|it| !it.starts_with([' ', '\t'])) {
+                let name = line.split(':').next().unwrap();
+                assert!(HEADERS.contains(&name), "{line}");
+                assert!(line.len() <= 998, "RFC 5322: {} bytes", line.len());
+            }
+            assert!(mail.bytes().all(|it| it.is_ascii() && it != 0), "8 bits, or a zero");
+            assert!(mail.replace("\r\n", "").bytes().all(|it| it != b'\r' && it != b'\n'));
+            Ok(())
+        });
+        told.unwrap();
+    }
+
+    const HEADERS: [&str; 13] = [
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "In-Reply-To",
+        "References",
+        "Auto-Submitted",
+        "X-Auto-Response-Suppress",
+        "Importance",
+        "MIME-Version",
+        "Content-Type",
+        "Content-Transfer-Encoding",
+    ];
 
     #[test]
     fn in_the_clear_only_to_this_machine() {

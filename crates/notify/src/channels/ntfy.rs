@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     Channel, Contact, World, answer,
     http::{Destination, Request, exchange},
+    json_form,
     letter::Letter,
     terms,
     text::{Sink, Texts},
@@ -41,10 +42,12 @@ impl Channel for Ntfy {
         summary: "Publishes to a topic of ntfy, for telephones.",
         manual: "Severity becomes priority and tags: down and critical are 5, a warning is 3, what \
                  is over is 2. Whoever knows a topic of a public server can read it, so use a \
-                 server of your own or a topic that nobody guesses.",
+                 server of your own or a topic that nobody guesses.\n\n\
+                 Taken is what ntfy answers with the `id` of the message to.",
         params: PARAMS,
         personal: None,
         for_people: true,
+        one_by_one: false,
         resolve: true,
         refresh_secs: 0,
         example: r#"push: { type: ntfy, url: "https://ntfy.example", topic: noc, token: "${secret:ntfy}" }"#,
@@ -80,7 +83,9 @@ impl Channel for Ntfy {
             request.headers.insert(AUTHORIZATION, value.clone());
         }
         request.secrets.push(&self.topic);
-        answer::delivery(exchange(world, &request, world.deadline()).await)
+        let result = exchange(world, &request, world.deadline()).await;
+        // The number of the message: a web page at the same place answers 200 as well.
+        answer::confirmed(result, "ntfy", |it| json_form::text_at(&it.body, "/id").is_some())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use hyper::StatusCode;
 use model::{
     Alert, AlertKind, ChannelSpec, Delivery, Form, ParamFault, ParamSpec, Params, Severity,
 };
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     Channel, Contact, World, answer,
     http::{Destination, Request, exchange},
-    letter::{Letter, problem_key, rfc3339},
+    letter::{Letter, rfc3339},
     terms,
     text::{Sink, Texts, one_line},
 };
@@ -23,10 +24,6 @@ const SUMMARY_CHARS_MAX: usize = 1024;
 const FIELD_BYTES_MAX: usize = 255;
 /// Bytes of a whole event.
 const EVENT_BYTES_MAX: usize = 512 << 10;
-/// A digest of so many problems is sent one by one, so that each can be resolved for itself.
-const SINGLE_EVENTS_MAX: usize = 100;
-/// Problems that the details of a larger digest name.
-const NAMED_MEMBERS_MAX: usize = 1000;
 
 /// A service of PagerDuty.
 #[derive(Debug)]
@@ -45,13 +42,13 @@ impl Channel for PagerDuty {
                  same from trigger to resolve. A reminder triggers again under the same key, which \
                  adds to the incident. What is over already, questions, calls and tests trigger \
                  under the key of the alert, and stay until somebody closes them.\n\n\
-                 A digest of at most 100 problems is sent as that many events. A larger one is a \
-                 single event that names the problems, and no resolve of them closes it, so leave \
-                 `group` off here.\n\n\
-                 400 is final; 429 and 5xx are tried again.",
+                 PagerDuty takes an event by the status 202 and nothing else. 400 is final; 429 and \
+                 5xx are tried again, and the channel slows down: a service takes about two events \
+                 a second.",
         params: PARAMS,
         personal: None,
         for_people: false,
+        one_by_one: true,
         resolve: true,
         refresh_secs: 0,
         example: r#"pager: { type: pagerduty, routing_key: "${secret:pagerduty}" }"#,
@@ -71,14 +68,16 @@ impl Channel for PagerDuty {
     async fn deliver(&self, world: &World, alert: &Alert, contact: &Contact) -> Delivery {
         let deadline = world.deadline();
         let letter = Letter { world, alert, contact };
+        let events = self.events(&letter);
         // Each of them may be repeated: the key says that it is the same.
-        for event in self.events(&letter) {
-            let mut request = Request::json(&self.to, &event);
+        for (taken, event) in events.iter().enumerate() {
+            let mut request = Request::json(&self.to, event);
             request.ca = self.ca.as_ref();
             request.secrets.push(&self.routing_key);
-            match answer::delivery(exchange(world, &request, deadline).await) {
-                Delivery::Taken => {}
-                failed => return failed,
+            let result = exchange(world, &request, deadline).await;
+            let said = answer::confirmed(result, "PagerDuty", |it| it.code == StatusCode::ACCEPTED);
+            if said != Delivery::Taken {
+                return part_of(said, taken, events.len());
             }
         }
         Delivery::Taken
@@ -104,32 +103,14 @@ const PARAMS: &[ParamSpec] = &[
 ];
 
 impl PagerDuty {
+    /// One for each problem. No digest is made for this channel, but one may have been owed before
+    /// it became one.
     fn events(&self, letter: &Letter<'_>) -> Vec<Value> {
-        let members = &letter.content().members;
-        if !(1..=SINGLE_EVENTS_MAX).contains(&members.len()) {
+        let apart = letter.alert.apart();
+        if apart.is_empty() {
             return vec![self.event(letter)];
         }
-        let each = members.iter().map(|it| {
-            let over = it.kind == AlertKind::Resolve;
-            let mut event = json!({
-                "routing_key": &*self.routing_key,
-                "event_action": if over { "resolve" } else { "trigger" },
-                "dedup_key": problem_key(letter.world, it.problem),
-            });
-            if !over {
-                event["payload"] = json!({
-                    "summary": one_line(
-                        &format!("{} is {}: {}", it.name, it.status, it.text),
-                        SUMMARY_CHARS_MAX,
-                    ),
-                    "source": one_line(&it.name, FIELD_BYTES_MAX),
-                    "severity": severity(it.severity),
-                    "timestamp": rfc3339(it.since),
-                });
-            }
-            event
-        });
-        each.collect()
+        apart.iter().map(|alert| self.event(&Letter { alert, ..*letter })).collect()
     }
 
     fn event(&self, letter: &Letter<'_>) -> Value {
@@ -176,7 +157,6 @@ impl PagerDuty {
             }
             _ => severity(content.severity),
         };
-        let members = content.members.iter().take(NAMED_MEMBERS_MAX);
         json!({
             "summary": letter.title(&self.texts, Sink::Plain, SUMMARY_CHARS_MAX),
             "source": one_line(if host.is_empty() { "campanile" } else { host }, FIELD_BYTES_MAX),
@@ -187,16 +167,30 @@ impl PagerDuty {
             "class": content.status.word(),
             "custom_details": {
                 "name": name,
-                "text": content.text,
+                "text": Sink::Plain.escape(&content.text),
                 "customer": content.customer_title,
                 "labels": content.labels,
                 "flapping": content.flapping,
                 "symptoms": content.symptoms,
                 "symptoms_count": content.symptoms_count,
-                "members": members.map(|it| &it.name).collect::<Vec<_>>(),
-                "members_count": content.members.len(),
             },
         })
+    }
+}
+
+/// The failure of one of several events, which says how many were taken before.
+fn part_of(said: Delivery, taken: usize, all: usize) -> Delivery {
+    let told = |fault: String| match all {
+        1 => fault,
+        _ => format!("{taken} of {all} events were taken, then {fault}"),
+    };
+    match said {
+        Delivery::Taken => Delivery::Taken,
+        Delivery::Later { fault, after, may_have_arrived } => {
+            let may_have_arrived = may_have_arrived || taken > 0;
+            Delivery::Later { fault: told(fault), after, may_have_arrived }
+        }
+        Delivery::Never { fault } => Delivery::Never { fault: told(fault) },
     }
 }
 
@@ -210,6 +204,8 @@ fn severity(severity: Severity) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use expect_test::expect;
     use model::Value as Param;
 
@@ -247,8 +243,6 @@ mod tests {
                   "labels": {
                     "team": "web"
                   },
-                  "members": [],
-                  "members_count": 0,
                   "name": "acme/web/http",
                   "symptoms": [],
                   "symptoms_count": 0,
@@ -284,9 +278,22 @@ mod tests {
         let event = events(&alert).remove(0);
         assert!(event["payload"]["summary"].as_str().unwrap().chars().count() <= SUMMARY_CHARS_MAX);
         assert!(event.to_string().len() <= EVENT_BYTES_MAX);
-        assert_eq!(events(&testing::digest(100)).len(), 100);
-        let large = events(&testing::digest(5000));
-        assert_eq!(large.len(), 1);
-        assert_eq!(large[0]["payload"]["custom_details"]["members_count"], 5000);
+    }
+
+    #[test]
+    fn every_problem_of_a_digest_is_an_incident_of_its_own_to_its_end() {
+        let alerts =
+            [AlertKind::Trigger, AlertKind::Acknowledged, AlertKind::Resolve].map(testing::alert);
+        let alone: Vec<Value> = alerts.iter().flat_map(events).collect();
+        let digest = testing::digest_of(&alerts.each_ref());
+        for (alone, listed) in alone.iter().zip(events(&digest)) {
+            for field in ["event_action", "dedup_key"] {
+                assert_eq!(alone[field], listed[field]);
+            }
+            assert_eq!(alone["payload"]["source"], listed["payload"]["source"]);
+        }
+        let keys: BTreeSet<String> =
+            events(&testing::digest(1000)).iter().map(|it| it["dedup_key"].to_string()).collect();
+        assert_eq!(keys.len(), 1000);
     }
 }

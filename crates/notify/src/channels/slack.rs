@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::{
     Channel, Contact, World, answer,
-    http::{Destination, Request, exchange},
+    http::{Answer, Destination, Request, exchange},
+    json_form,
     letter::Letter,
     terms,
     text::{Sink, Texts},
@@ -36,11 +37,13 @@ impl Channel for Slack {
         manual: "A header, a section and a button, and a plain line for where blocks are not \
                  shown. `text` may use Slack's markup; values are escaped, so nothing that a \
                  host says can call everybody or become a link.\n\n\
-                 429 is tried again after what `Retry-After` says. Slack knows no key of a \
+                 Taken is what Slack answers `ok` to. 429 is tried again after what `Retry-After` \
+                 says. Slack knows no key of a \
                  message, so a try whose outcome is not known may be seen twice.",
         params: PARAMS,
         personal: None,
         for_people: true,
+        one_by_one: false,
         resolve: true,
         refresh_secs: 0,
         example: r#"chat: { type: slack, url: "${secret:slack}" }"#,
@@ -64,7 +67,7 @@ impl Channel for Slack {
             Ok(answer) if answer.code == StatusCode::FORBIDDEN && is_passing(&answer.snippet) => {
                 answer::later(&answer)
             }
-            result => answer::delivery(result),
+            result => answer::confirmed(result, "Slack", has_taken),
         }
     }
 }
@@ -85,17 +88,25 @@ fn is_passing(said: &str) -> bool {
     said.contains("team_access_not_granted")
 }
 
+/// Slack says `ok`, and so does most of what speaks its language; some say it in JSON, or nothing.
+fn has_taken(answer: &Answer) -> bool {
+    let said = answer.body.trim_ascii();
+    let in_json = || ["/ok", "/success"].iter().any(|it| json_form::flag_at(said, it));
+    said.is_empty() || said.eq_ignore_ascii_case(b"ok") || in_json()
+}
+
 impl Slack {
     fn body(&self, letter: &Letter<'_>) -> Value {
-        let title = letter.title(&self.texts, Sink::Plain, HEADER_CHARS_MAX - 2);
+        let title = letter.title(&self.texts, Sink::Plain, HEADER_CHARS_MAX);
         let text = letter.text(&self.texts, Sink::Slack, SECTION_CHARS_MAX);
-        let heading = format!("{} {title}", sign(letter));
+        let heading = Sink::Plain.cut(&format!("{} {title}", sign(letter)), HEADER_CHARS_MAX);
         let mut blocks = vec![json!({
             "type": "header",
             "text": { "type": "plain_text", "text": heading, "emoji": false },
         })];
         if !text.is_empty() {
-            let text = json!({ "type": "mrkdwn", "text": text });
+            // Otherwise Slack makes links and mentions of what only looks like one.
+            let text = json!({ "type": "mrkdwn", "text": text, "verbatim": true });
             blocks.push(json!({ "type": "section", "text": text }));
         }
         if let Some(link) = letter.link() {
@@ -160,7 +171,8 @@ mod tests {
                 {
                   "text": {
                     "text": "&lt;script&gt;alert(1)&lt;/script&gt; &amp; *bold* _x_ &lt;!channel&gt;\nCustomer: Acme &lt;Ltd&gt;\nSince: 2026-09-01 10:00:00 UTC\nhttps://noc.example/#problem-17",
-                    "type": "mrkdwn"
+                    "type": "mrkdwn",
+                    "verbatim": true
                   },
                   "type": "section"
                 },

@@ -50,6 +50,7 @@ impl Channel for Sms {
         params: PARAMS,
         personal: Some("phone"),
         for_people: true,
+        one_by_one: false,
         resolve: false,
         refresh_secs: 0,
         example: r#"sms: { type: sms, url: "https://sms.example/send", headers: { authorization: "${secret:sms}" } }"#,
@@ -89,6 +90,7 @@ impl Channel for Sms {
             request.headers.insert(CONTENT_TYPE, kind);
         }
         request.ca = self.ca.as_ref();
+        request.secrets = self.body.as_ref().map(JsonForm::literals).unwrap_or_default();
         if let Ok(key) = HeaderValue::try_from(alert.key.to_string()) {
             request.headers.insert("idempotency-key", key);
         }

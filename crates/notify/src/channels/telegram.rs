@@ -5,10 +5,12 @@ use std::{path::Path, sync::Arc};
 use hyper::StatusCode;
 use model::{Alert, ChannelSpec, Delivery, Form, ParamFault, ParamSpec, Params};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{
     Channel, Contact, World, answer,
-    http::{Answer, Destination, Request, exchange},
+    http::{Answer, Destination, Request, Silence, exchange},
+    json_form,
     letter::Letter,
     terms,
     text::{Sink, Texts},
@@ -29,6 +31,7 @@ const TEXT_CHARS_MAX: usize = 3500;
 #[derive(Debug)]
 pub(crate) struct Telegram {
     to: Destination,
+    token: Arc<str>,
     chat: Arc<str>,
     thread: Option<i64>,
     ca: Option<Arc<Path>>,
@@ -42,10 +45,12 @@ impl Channel for Telegram {
         manual: "`title` and `text` may use Telegram's HTML (`<b>`, `<i>`, `<code>`, `<a>`); values \
                  are escaped. If the message becomes longer than the 4,096 that Telegram takes, or \
                  if Telegram cannot read its markup, a shorter one without markup goes instead.\n\n\
-                 429 is tried again after what Telegram asks for.",
+                 Taken is what Telegram answers `ok: true` to. 429 is tried again after what \
+                 Telegram asks for.",
         params: PARAMS,
         personal: None,
         for_people: true,
+        one_by_one: false,
         resolve: true,
         refresh_secs: 0,
         example: r#"chat: { type: telegram, token: "${secret:bot}", chat: "-1001234567890" }"#,
@@ -64,6 +69,7 @@ impl Channel for Telegram {
         let ca = terms::ca(params, &mut faults);
         let built = to.zip(token).zip(chat).map(|((to, token), chat)| Self {
             to: to.with_path(&format!("/bot{token}/sendMessage")),
+            token: token.into(),
             chat: chat.into(),
             thread: params.number("thread"),
             ca,
@@ -76,17 +82,12 @@ impl Channel for Telegram {
         let deadline = world.deadline();
         let letter = Letter { world, alert, contact };
         if let Some(body) = self.marked_up(&letter) {
-            let mut request = Request::json(&self.to, &body);
-            request.ca = self.ca.as_ref();
-            match exchange(world, &request, deadline).await {
+            match self.post(world, &body, deadline).await {
                 Ok(answer) if is_bad_markup(&answer) => world.count_template_failed(),
                 result => return delivery(result),
             }
         }
-        let body = self.plain(&letter);
-        let mut request = Request::json(&self.to, &body);
-        request.ca = self.ca.as_ref();
-        delivery(exchange(world, &request, deadline).await)
+        delivery(self.post(world, &self.plain(&letter), deadline).await)
     }
 }
 
@@ -111,6 +112,19 @@ const PARAMS: &[ParamSpec] = &[
 ];
 
 impl Telegram {
+    async fn post(
+        &self,
+        world: &World,
+        body: &Value,
+        deadline: Instant,
+    ) -> Result<Answer, Silence> {
+        let mut request = Request::json(&self.to, body);
+        request.ca = self.ca.as_ref();
+        // The path has it behind another word; its second half is the secret one.
+        request.secrets = self.token.split(':').chain([&*self.token]).collect();
+        exchange(world, &request, deadline).await
+    }
+
     /// `None` if it is too long for Telegram.
     fn marked_up(&self, letter: &Letter<'_>) -> Option<Value> {
         let title = letter.title(&self.texts, Sink::Html, TITLE_CHARS_MAX);
@@ -153,12 +167,13 @@ fn is_bad_markup(answer: &Answer) -> bool {
 }
 
 /// By the usual rules, but Telegram says in the body how long it wants to be left alone.
-fn delivery(result: Result<Answer, crate::http::Silence>) -> Delivery {
+fn delivery(result: Result<Answer, Silence>) -> Delivery {
     let asked = result.as_ref().ok().and_then(|it| {
-        let secs = crate::json_form::text_at(&it.body, "/parameters/retry_after")?;
+        let secs = json_form::text_at(&it.body, "/parameters/retry_after")?;
         answer::retry_after(&secs, model::Moment::ZERO)
     });
-    match answer::delivery(result) {
+    let is_taken = |it: &Answer| json_form::flag_at(&it.body, "/ok");
+    match answer::confirmed(result, "Telegram", is_taken) {
         Delivery::Later { fault, after, may_have_arrived } => {
             Delivery::Later { fault, after: after.or(asked), may_have_arrived }
         }

@@ -64,7 +64,10 @@ impl Channel for Ticket {
                  and `reference`, the ticket's own number. Put `{{ problem_key }}` into a field of \
                  the ticket that can be searched: it is the same from the first alert to the last.\n\n\
                  The first alert about a problem makes a ticket. Reminders, acknowledgements and \
-                 changes are comments, the end sets the state; what has no URL is left out. If \
+                 changes are comments, the end sets the state; what has no URL is left out. A contract \
+                 that names the channel in `tickets` has a ticket for each of its calls in the same \
+                 way: made when the call is opened, commented on with all that happens to it, its \
+                 state set when it is closed. If \
                  `find_url` is written, the ticket is looked for by it before a comment, before \
                  its state is set, and before it is made again after a try whose outcome is not \
                  known; otherwise `reference` is not known, and the API must go by our key. A \
@@ -73,6 +76,7 @@ impl Channel for Ticket {
         params: PARAMS,
         personal: None,
         for_people: false,
+        one_by_one: true,
         resolve: true,
         refresh_secs: 0,
         example: r#"psa: { type: ticket, create_url: "https://psa.example/api/tickets", create_body: '{"title": "{{ title }}", "text": "{{ message }}", "external": "{{ problem_key }}"}', find_url: "https://psa.example/api/tickets?external={{ problem_key }}", find_pointer: /0/id, state_url: "https://psa.example/api/tickets/{{ reference }}", state_body: '{"state": "resolved"}' }"#,
@@ -231,11 +235,14 @@ impl Ticket {
     async fn work(&self, letter: &Letter<'_>, deadline: Instant) -> Result<(), Delivery> {
         let alert = letter.alert;
         let again = alert.attempts > 0 || alert.may_have_arrived || alert.ordinal > 0;
-        let follows = matches!(
-            alert.kind,
-            AlertKind::Reminder | AlertKind::Acknowledged | AlertKind::Resolve
-        );
+        let call_is_closed = alert.kind == AlertKind::Call && alert.content.ended_at.is_some();
+        let follows = call_is_closed
+            || matches!(
+                alert.kind,
+                AlertKind::Reminder | AlertKind::Acknowledged | AlertKind::Resolve
+            );
         let call = match alert.kind {
+            _ if call_is_closed => self.state.as_ref().or(self.comment.as_ref()),
             AlertKind::Resolve => self.state.as_ref().or(self.comment.as_ref()),
             _ => self.comment.as_ref(),
         };
@@ -308,6 +315,7 @@ impl Ticket {
         })?;
         let mut request = self.request(&to);
         request.method = call.method.clone();
+        request.secrets = call.body.literals();
         request.body = Bytes::from(body.to_string());
         exchange(letter.world, &request, deadline).await.map_err(answer::of_silence)
     }

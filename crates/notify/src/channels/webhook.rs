@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     Channel, Contact, World, answer,
     http::{Destination, Request, exchange},
-    letter::{Letter, problem_key, rfc3339},
+    letter::{Letter, member_key, rfc3339},
     sign::Signer,
     terms,
 };
@@ -36,13 +36,15 @@ impl Channel for Webhook {
         summary: "Posts everything about an alert as JSON, signed by Standard Webhooks 1.0.0.",
         manual: "The body is `{type, timestamp, data}`. `type` is `alert.` and a word: `triggered`, \
                  `reminded`, `acknowledged`, `resolved`, `missed`, `question`, `call`, `window`, \
-                 `heartbeat` or `test`. `timestamp` is when the alert was owed. `data.version` is 1 \
+                 `message`, `heartbeat` or `test`. `timestamp` is when the alert was owed. `data.version` is 1 \
                  and grows when a field changes its meaning; fields may be added without that.\n\n\
                  `data` has `key`, `problem_key`, `problem`, `ordinal`, `step`, `channel`, \
                  `contact`, `kind`, `name`, `customer`, `customer_title`, `labels`, `status`, \
                  `severity`, `title`, `text`, `flapping`, `since`, `ended_at`, `symptoms`, \
                  `symptoms_count`, `by`, `link`, `members` and `members_count`. A digest names its \
-                 problems in `members`, all of them up to 10,000.\n\n\
+                 problems in `members`, all of them up to 10,000, each with `key`, `kind`, \
+                 `problem`, `problem_key`, `ordinal`, `name`, `labels`, `status`, `severity`, \
+                 `text`, `since` and `ended_at`.\n\n\
                  `webhook-id` and `Idempotency-Key` are `data.key`: the same in every repeat of an \
                  alert, and of no other alert. Delivery is at least once, so a receiver remembers \
                  the ids it has taken. `webhook-timestamp` is the time of the try. With `sign` each \
@@ -52,6 +54,7 @@ impl Channel for Webhook {
         params: PARAMS,
         personal: None,
         for_people: false,
+        one_by_one: false,
         resolve: true,
         refresh_secs: 0,
         example: r#"noc: { type: webhook, url: "https://noc.example/hook", sign: ["${secret:noc}"] }"#,
@@ -116,6 +119,7 @@ fn event(kind: AlertKind) -> &'static str {
         AlertKind::Missed => "alert.missed",
         AlertKind::Question => "alert.question",
         AlertKind::Call => "alert.call",
+        AlertKind::Message => "alert.message",
         AlertKind::Window => "alert.window",
         AlertKind::Heartbeat => "alert.heartbeat",
         AlertKind::Test => "alert.test",
@@ -173,12 +177,15 @@ fn member(world: &World, member: &Member) -> Value {
         "key": member.key,
         "kind": member.kind.word(),
         "problem": member.problem.0,
-        "problem_key": problem_key(world, member.problem),
+        "problem_key": member_key(world, member),
+        "ordinal": member.ordinal,
         "name": member.name,
+        "labels": member.labels,
         "status": member.status.word(),
         "severity": member.severity.word(),
         "text": member.text,
         "since": rfc3339(member.since),
+        "ended_at": member.ended_at.map(rfc3339),
     })
 }
 
@@ -246,9 +253,14 @@ mod tests {
         assert_eq!(body["data"]["members_count"], 3);
         expect![[r#"
             {
+              "ended_at": null,
               "key": "00000000-0000-0000-0000-000000000002",
               "kind": "trigger",
+              "labels": {
+                "rack": "rack 2"
+              },
               "name": "acme/h00002",
+              "ordinal": 0,
               "problem": 102,
               "problem_key": "campanile-0000000000000007-102",
               "severity": "down",

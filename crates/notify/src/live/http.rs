@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 
 use super::{
-    params,
+    params, params_for,
     receiver::{Act, Identity, Receiver},
     run,
 };
@@ -198,7 +198,7 @@ fn telegram_goes_without_markup_when_its_markup_is_refused() {
                 "",
                 r#"{"description":"Bad Request: can't parse entities"}"#,
             ),
-            1 => Act::ok(),
+            1 => Act::answer("200 OK", "", r#"{"ok":true,"result":{}}"#),
             _ => Act::answer("429 Too Many Requests", "", r#"{"parameters":{"retry_after":9}}"#),
         })
         .await;
@@ -252,9 +252,56 @@ fn pagerduty_is_told_each_problem_of_a_digest() {
 }
 
 #[test]
+fn pagerduty_says_how_far_it_came_when_it_refuses_in_the_middle() {
+    run(async {
+        let receiver = Receiver::start(None, |number, _| match number {
+            0..7 => Act::answer("202 Accepted", "", "{}"),
+            _ => Act::answer("429 Too Many Requests", "", ""),
+        })
+        .await;
+        let params = params(&[("url", &receiver.url()), ("routing_key", "key")]);
+        let teller = build("pagerduty", &params).unwrap().unwrap();
+        let delivery = deliver(&*teller, &testing::world(), &testing::digest(1000)).await;
+        let Delivery::Later { fault, may_have_arrived: true, .. } = delivery else {
+            panic!("{delivery:?}");
+        };
+        assert!(fault.starts_with("7 of 1000 events were taken, then http://"), "{fault}");
+        assert_eq!(receiver.heard().len(), 8, "it is not asked on");
+    });
+}
+
+#[test]
+fn a_page_to_log_in_at_has_taken_nothing() {
+    run(async {
+        let page = "<html>Please log in</html>";
+        let no = r#"{"ok": false, "error": "invalid_auth"}"#;
+        for kind in ["slack", "telegram", "ntfy", "pagerduty"] {
+            for body in [page, no] {
+                let receiver =
+                    Receiver::start(None, move |_, _| Act::answer("200 OK", "", body)).await;
+                let teller = build(kind, &params_for(kind, receiver.address)).unwrap().unwrap();
+                let alert = testing::alert(AlertKind::Trigger);
+                let delivery = deliver(&*teller, &testing::world(), &alert).await;
+                let Delivery::Later { fault, may_have_arrived: true, .. } = delivery else {
+                    panic!("{kind}: {delivery:?}");
+                };
+                assert!(fault.contains("takes it"), "{kind}: {fault}");
+            }
+        }
+        for body in ["ok", "", r#"{"success":true}"#] {
+            let receiver = Receiver::start(None, move |_, _| Act::answer("200 OK", "", body)).await;
+            let teller = build("slack", &params_for("slack", receiver.address)).unwrap().unwrap();
+            let alert = testing::alert(AlertKind::Trigger);
+            assert_eq!(deliver(&*teller, &testing::world(), &alert).await, Delivery::Taken);
+        }
+    });
+}
+
+#[test]
 fn a_template_that_fails_costs_the_words_and_not_the_alert() {
     run(async {
-        let receiver = Receiver::start(None, |_, _| Act::ok()).await;
+        let receiver =
+            Receiver::start(None, |_, _| Act::answer("200 OK", "", r#"{"id":"x"}"#)).await;
         // With the sample it works; without a member there is no first one.
         let text = "{% if members_count > 0 %}{{ 1 // 0 }}{% endif %}own {{ name }}";
         let params = params(&[("url", &receiver.url()), ("topic", "noc"), ("text", text)]);

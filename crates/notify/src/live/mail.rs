@@ -73,7 +73,8 @@ where
             "STARTTLS" => return true,
             // "\0noc\0hunter2"
             "AUTH" if said.trim_end() == "AUTH PLAIN AG5vYwBodW50ZXIy" => "235 in\r\n".to_owned(),
-            "AUTH" => "535 no\r\n".to_owned(),
+            // Says it back as it came, and what it means.
+            "AUTH" => format!("535 no, {} is wrong-password\r\n", said.trim_end()),
             "RCPT" => match mood {
                 Mood::No(code) => format!("{code} no such user\r\n"),
                 _ => "250 ok\r\n".to_owned(),
@@ -182,7 +183,8 @@ fn nothing_is_said_without_tls_or_to_whom_we_do_not_trust() {
 #[test]
 fn a_wrong_password_is_told_without_saying_it() {
     let (delivery, _) = mail(Mood::Kind, &[("password", "wrong-password")]);
-    assert_eq!(delivery, Delivery::Never { fault: "localhost answered 535 no".into() });
+    let fault = "localhost answered 535 no, AUTH PLAIN … is …".into();
+    assert_eq!(delivery, Delivery::Never { fault });
 }
 
 #[test]

@@ -72,6 +72,27 @@ fn a_ticket_is_made_once_although_the_answer_was_lost() {
         assert!(lines.contains(&"POST /tickets/0/comments HTTP/1.1".to_owned()), "{lines:?}");
         assert_eq!(lines.last().unwrap(), "PUT /tickets/0 HTTP/1.1");
 
+        // A call is another ticket: made at its first word, commented on, closed at its end.
+        let call = |ordinal: u32, text: &str| {
+            let mut alert = testing::alert(AlertKind::Call);
+            (alert.problem, alert.ordinal) = (model::ProblemId(70), ordinal);
+            alert.content.text = text.into();
+            alert
+        };
+        assert_eq!(tell(&call(0, "opened")).await, Delivery::Taken);
+        assert_eq!(tell(&call(801, "suspended\nuntil noon")).await, Delivery::Taken);
+        let mut closed = call(802, "solved");
+        closed.content.ended_at = Some(closed.owed_at);
+        assert_eq!(tell(&closed).await, Delivery::Taken);
+        assert_eq!(tickets.lock().unwrap().len(), 2);
+        let heard = receiver.heard();
+        let mut lines = heard.iter().map(|it| &*it.line);
+        assert!(lines.any(|it| it == "POST /tickets/1/comments HTTP/1.1"));
+        assert_eq!(heard.last().unwrap().line, "PUT /tickets/1 HTTP/1.1");
+        let comment = heard.iter().rev().find(|it| it.line.contains("comments")).unwrap();
+        let text = comment.json()["text"].as_str().unwrap().to_owned();
+        assert!(text.starts_with("suspended\nuntil noon\n"), "{text}");
+
         let mut other = testing::alert(AlertKind::Resolve);
         other.problem = model::ProblemId(99);
         assert_eq!(tell(&other).await, Delivery::Taken, "nothing to close is no fault");

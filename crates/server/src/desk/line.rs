@@ -4,14 +4,29 @@
 //! something to carries a number; once the store says that it has kept that number, what the desk
 //! wanted done is done, and not before.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use crossbeam_channel::{Sender, TrySendError};
 use engine::desk::{Effect, Outcome};
+use model::Alert;
 use store::Order;
+use tokio::sync::oneshot;
 
-/// Orders that may wait here while the store takes none; then no more are taken from the shards.
+use crate::courier::Book;
+
+/// Orders that may wait here while the store takes none. Then no more are taken from the shards,
+/// requests are refused, and whatever else would make rows waits its turn.
 pub(crate) const LINE_MAX: usize = 1_024;
+
+/// What is to be done once everything that was decided before it is kept.
+pub(crate) enum Act {
+    /// What the desk wants done.
+    Effect(Effect),
+    /// These are the channels and people of whatever is sent from here on.
+    Follow(Arc<Book>),
+    /// What stood on a channel when somebody looked.
+    Show(oneshot::Sender<Vec<Alert>>, Vec<Alert>),
+}
 
 /// What has passed the desk and not yet reached the disk.
 pub(crate) struct Line {
@@ -19,7 +34,7 @@ pub(crate) struct Line {
     waiting: VecDeque<Order>,
     next: u64,
     /// What is to be done once the order of this number is kept.
-    owed: VecDeque<(u64, Vec<Effect>)>,
+    owed: VecDeque<(u64, Vec<Act>)>,
 }
 
 impl Line {
@@ -27,7 +42,7 @@ impl Line {
         Self { store, waiting: VecDeque::new(), next: 1, owed: VecDeque::new() }
     }
 
-    /// Is there no room for more from the shards?
+    /// Is there no room for more?
     pub(crate) fn is_full(&self) -> bool {
         self.waiting.len() >= LINE_MAX
     }
@@ -65,10 +80,21 @@ impl Line {
         self.send();
     }
 
+    /// Has `act` done after all that was decided so far; gives it back if all of that is kept.
+    pub(crate) fn after_all(&mut self, act: Act) -> Option<Act> {
+        match self.owed.back_mut() {
+            Some((_, acts)) => {
+                acts.push(act);
+                None
+            }
+            None => Some(act),
+        }
+    }
+
     fn number(&mut self, effects: Vec<Effect>) -> u64 {
         let number = self.next;
         self.next += 1;
-        self.owed.push_back((number, effects));
+        self.owed.push_back((number, effects.into_iter().map(Act::Effect).collect()));
         number
     }
 
@@ -86,12 +112,12 @@ impl Line {
     }
 
     /// The store has kept everything up to `number`: what may be done now.
-    pub(crate) fn kept(&mut self, number: u64) -> Vec<Effect> {
-        let mut effects = Vec::new();
+    pub(crate) fn kept(&mut self, number: u64) -> Vec<Act> {
+        let mut acts = Vec::new();
         while self.owed.front().is_some_and(|it| it.0 <= number) {
-            effects.extend(self.owed.pop_front().map(|it| it.1).unwrap_or_default());
+            acts.extend(self.owed.pop_front().map(|it| it.1).unwrap_or_default());
         }
-        effects
+        acts
     }
 
     /// Orders that wait for room in the store.

@@ -3,11 +3,12 @@
 
 mod line;
 mod post;
+mod pulse;
 mod subjects;
 
 use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
+    collections::{BTreeMap, HashSet, VecDeque},
+    sync::{Arc, atomic::Ordering::Relaxed},
     thread::JoinHandle,
     time::Duration,
 };
@@ -18,22 +19,26 @@ use engine::{
     desk::{Desk, Effect, Figures, Input, Outcome, Standing},
 };
 use model::{
-    Alert, AlertKey, CheckableId, Delivery, Duty, FromShard, Moment, Position, Reply, Request, Row,
-    StateType, Status, Subject, Times,
+    Alert, AlertKey, CheckableId, Delivery, Duty, FromShard, Moment, Position, Refusal, Reply,
+    Request, Row, StateType, Status, Subject, Times,
 };
 use store::{Order, Receipt};
 use tokio::sync::oneshot;
 
+pub(crate) use pulse::{PARTS, Pulse, Watch};
 pub(crate) use subjects::{standings_of, subjects_of};
 
-use crate::{clock::Clock, shard::Door};
-use line::Line;
+use crate::{clock::Clock, courier::Book, shard::Door};
+use line::{Act, Line};
 use post::Post;
+use pulse::Progress;
 
 /// Messages that may wait for the desk.
 const INBOX_MAX: usize = 16_384;
 /// Orders of shards that may wait for the desk.
 const ROWS_MAX: usize = 4_096;
+/// What may wait for its turn while the line to the store is full; then the desk hears no more.
+const HELD_MAX: usize = 4_096;
 /// The desk looks at the clock at least this often.
 const PATIENCE_MAX: Duration = Duration::from_millis(500);
 /// How often the store is asked to drop what is too old, and how much of each table at once.
@@ -73,6 +78,9 @@ pub(crate) enum ToDesk {
     Delivered(AlertKey, Delivery),
     /// Somebody wants to look, without changing anything.
     Look(Look),
+    /// What stands on a channel, and what was over within `recent`: nothing of it may be undone by
+    /// a crash, so the answer comes once it is kept.
+    Standing { channel: Arc<str>, recent: Duration, reply: oneshot::Sender<Vec<Alert>> },
     /// Nothing comes after this.
     Stop,
 }
@@ -97,7 +105,11 @@ pub(crate) struct Rules {
     pub(crate) duty: Arc<Duty>,
     pub(crate) times: Arc<Times>,
     pub(crate) subjects: Vec<Subject>,
-    pub(crate) standings: Vec<Standing>,
+    /// What an earlier process believed, at the start and never again. To know that it believed
+    /// nothing is something else than not to know yet.
+    pub(crate) standings: Option<Vec<Standing>>,
+    /// How what is decided by these rules is delivered.
+    pub(crate) book: Arc<Book>,
     pub(crate) added: Vec<CheckableId>,
 }
 
@@ -114,10 +126,14 @@ pub(crate) struct Ways {
     pub(crate) doors: Vec<Door>,
     /// To the receivers.
     pub(crate) deliver: Box<dyn Fn(Alert) + Send>,
+    /// The receivers and people of what is delivered from then on.
+    pub(crate) follow: Box<dyn Fn(Arc<Book>) + Send>,
     /// Called after each commit of something that the desk wanted kept.
     pub(crate) committed: Box<dyn Fn() + Send>,
-    /// Does the timetable get on?
-    pub(crate) gets_on: Box<dyn Fn(Moment) -> bool + Send>,
+    /// Do the others get on?
+    pub(crate) watch: Watch,
+    /// For metrics.
+    pub(crate) pulse: Arc<Pulse>,
     /// For metrics.
     pub(crate) figures: Arc<arc_swap::ArcSwap<Figures>>,
 }
@@ -159,6 +175,8 @@ pub(crate) fn start(clock: Clock, past: Past, ways: Ways) -> std::io::Result<Joi
             tickets: BTreeMap::new(),
             next_ticket: 0,
             figures_at: Moment::ZERO,
+            held: VecDeque::new(),
+            progress: Progress::new(clock.now()),
             gets_on: true,
             prune_at: clock.now().after(PRUNE_EVERY),
         }
@@ -182,8 +200,18 @@ struct Thread {
     tickets: BTreeMap<u64, oneshot::Sender<Reply>>,
     next_ticket: u64,
     figures_at: Moment,
+    /// What waits until the line has room, in order.
+    held: VecDeque<Held>,
+    progress: Progress,
     gets_on: bool,
     prune_at: Moment,
+}
+
+/// Something that makes rows and cannot be refused.
+enum Held {
+    Decide(Box<Input>),
+    Rules(Box<Rules>, Sender<()>),
+    Calendar(Arc<Times>),
 }
 
 /// What woke the thread.
@@ -209,12 +237,13 @@ impl Thread {
                 Event::Time => {}
                 Event::Over => return,
             }
+            self.line.send();
+            self.take_up_held();
             let now = self.clock.now();
-            if self.desk.next_wake().is_some_and(|it| it <= now) {
+            if self.may_decide() && self.desk.next_wake().is_some_and(|it| it <= now) {
                 let outcome = self.desk.handle(now, Input::Wake);
                 self.line.keep(outcome);
             }
-            self.line.send();
             self.post.send();
             self.report(now);
             self.prune(now);
@@ -223,7 +252,8 @@ impl Thread {
 
     fn next_event(&self) -> Event {
         let now = self.clock.now();
-        let wake = self.desk.next_wake().map_or(PATIENCE_MAX, |it| it.since(now));
+        let due = self.desk.next_wake().filter(|_| self.may_decide());
+        let wake = due.map_or(PATIENCE_MAX, |it| it.since(now));
         let busy = self.post.patience().min(if self.line.waiting() > 0 {
             post::TRY_AGAIN_AFTER
         } else {
@@ -231,9 +261,11 @@ impl Thread {
         });
         let closed = never();
         let rows = if self.line.is_full() { &closed } else { &self.ways.rows };
+        let none = never();
+        let inbox = if self.held.len() >= HELD_MAX { &none } else { &self.ways.inbox };
         select_biased! {
             recv(self.kept) -> it => it.map_or(Event::StoreEnded, Event::Kept),
-            recv(self.ways.inbox) -> it => it.map_or(Event::Over, Event::Told),
+            recv(inbox) -> it => it.map_or(Event::Over, Event::Told),
             recv(rows) -> it => it.map_or(Event::Time, Event::Rows),
             default(wake.min(busy).min(PATIENCE_MAX)) => Event::Time,
         }
@@ -247,6 +279,15 @@ impl Thread {
                 if self.heard.get(&shard).is_none_or(|last| *last < position) {
                     self.heard.insert(shard, position);
                     self.reach.handle(&message, self.post.orders());
+                    if let FromShard::Seen { checkable, at, now } = message
+                        && !self.unnamed.contains(&checkable)
+                    {
+                        self.in_turn(Held::Decide(Box::new(Input::Seen {
+                            checkable,
+                            at,
+                            look: now,
+                        })));
+                    }
                 }
             }
             ToDesk::Arrange { behind, restored, done } => {
@@ -268,15 +309,12 @@ impl Thread {
                     text: Arc::from(""),
                     since: now,
                 };
-                self.decide(Input::Believed(vec![up]));
+                self.in_turn(Held::Decide(Box::new(Input::Believed(vec![up]))));
             }
-            ToDesk::Rules { rules, done } => {
-                self.rules(now, *rules);
-                self.post.owe(done);
-            }
-            ToDesk::Calendar(times) => {
-                let outcome = self.desk.turn_calendar(now, times);
-                self.line.keep(outcome);
+            ToDesk::Rules { rules, done } => self.in_turn(Held::Rules(rules, done)),
+            ToDesk::Calendar(times) => self.in_turn(Held::Calendar(times)),
+            ToDesk::Ask { reply, .. } | ToDesk::Redeliver { reply, .. } if !self.may_decide() => {
+                self.refuse(reply);
             }
             ToDesk::Ask { request, reply } => {
                 let ticket = self.admit(reply);
@@ -286,18 +324,72 @@ impl Thread {
                 let ticket = self.admit(reply);
                 self.decide(Input::Redeliver { ticket, request: *request, alert });
             }
-            ToDesk::Delivered(key, delivery) => self.decide(Input::Delivered { key, delivery }),
+            ToDesk::Delivered(key, delivery) => {
+                self.in_turn(Held::Decide(Box::new(Input::Delivered { key, delivery })));
+            }
             ToDesk::Look(look) => (look.0)(&self.desk),
+            ToDesk::Standing { channel, recent, reply } => {
+                let alerts = self.desk.standing_on(&channel, now, recent);
+                self.do_after_all(Act::Show(reply, alerts));
+            }
             ToDesk::Stop => {}
         }
+    }
+
+    /// Is there room for what a decision makes?
+    fn may_decide(&self) -> bool {
+        self.held.is_empty() && !self.line.is_full()
+    }
+
+    fn in_turn(&mut self, it: Held) {
+        if self.may_decide() { self.take_up(it) } else { self.held.push_back(it) }
+    }
+
+    fn take_up_held(&mut self) {
+        while !self.line.is_full()
+            && let Some(it) = self.held.pop_front()
+        {
+            self.take_up(it);
+        }
+    }
+
+    fn take_up(&mut self, it: Held) {
+        let now = self.clock.now();
+        match it {
+            Held::Decide(input) => self.decide(*input),
+            Held::Rules(rules, done) => {
+                self.rules(now, *rules);
+                self.post.owe(done);
+            }
+            Held::Calendar(times) => {
+                let outcome = self.desk.turn_calendar(now, times);
+                self.line.keep(outcome);
+            }
+        }
+    }
+
+    fn refuse(&self, reply: oneshot::Sender<Reply>) {
+        self.ways.pulse.refused.fetch_add(1, Relaxed);
+        let why = "the store takes nothing at the moment; nothing was changed".to_owned();
+        // Whoever asked may have gone away meanwhile.
+        drop(reply.send(Reply::Refused(Refusal::Busy { why })));
     }
 
     fn rules(&mut self, now: Moment, rules: Rules) {
         self.unnamed.extend(rules.added);
         let outcome = self.desk.arrange(now, rules.duty, rules.times, rules.subjects);
+        // Between the last alert of the old rules and the first of the new ones.
+        self.do_after_all(Act::Follow(rules.book));
         self.line.keep(outcome);
-        if !rules.standings.is_empty() {
-            self.decide(Input::Believed(rules.standings));
+        if let Some(standings) = rules.standings {
+            self.decide(Input::Believed(standings));
+        }
+    }
+
+    /// Does something once everything that was decided so far is kept.
+    fn do_after_all(&mut self, act: Act) {
+        if let Some(act) = self.line.after_all(act) {
+            self.carry_out(act);
         }
     }
 
@@ -349,8 +441,8 @@ impl Thread {
     fn settle(&mut self, receipt: Receipt) {
         match receipt {
             Receipt::Kept(number) => {
-                for effect in self.line.kept(number) {
-                    self.carry_out(effect);
+                for act in self.line.kept(number) {
+                    self.carry_out(act);
                 }
             }
             // Nothing of it may be done. What the desk believes of itself is ahead of the disk now;
@@ -363,16 +455,18 @@ impl Thread {
         }
     }
 
-    fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Deliver(alert) => (self.ways.deliver)(*alert),
-            Effect::Answer { ticket, reply } => {
+    fn carry_out(&mut self, act: Act) {
+        match act {
+            Act::Effect(Effect::Deliver(alert)) => (self.ways.deliver)(*alert),
+            Act::Effect(Effect::Answer { ticket, reply }) => {
                 if let Some(waiting) = self.tickets.remove(&ticket) {
                     // Whoever asked may have gone away meanwhile.
                     drop(waiting.send(reply));
                 }
             }
-            Effect::Order(order) => self.post.orders().push(order),
+            Act::Effect(Effect::Order(order)) => self.post.orders().push(order),
+            Act::Follow(book) => (self.ways.follow)(book),
+            Act::Show(reply, alerts) => drop(reply.send(alerts)),
         }
     }
 
@@ -388,18 +482,30 @@ impl Thread {
     fn report(&mut self, now: Moment) {
         if now.since(self.figures_at) > PATIENCE_MAX {
             self.figures_at = now;
-            let gets_on = (self.ways.gets_on)(now);
-            if gets_on != self.gets_on {
+            let gets_on = self.gets_on(now);
+            if gets_on != self.gets_on && self.may_decide() {
                 self.gets_on = gets_on;
                 self.decide(Input::Progress(gets_on));
             }
+            self.ways.pulse.orders_waiting.store(self.line.waiting() as u64, Relaxed);
             self.ways.figures.store(Arc::new(self.desk.figures()));
         }
+    }
+
+    /// Does all get on that a sign of life vouches for?
+    fn gets_on(&mut self, now: Moment) -> bool {
+        let Ways { watch, pulse, store, rows, .. } = &self.ways;
+        let waits = !(self.line.is_empty() && store.is_empty() && rows.is_empty());
+        let due_at = self.desk.next_wake();
+        self.progress.look(now, pulse::Sight { watch, waits, due_at }, pulse)
     }
 
     /// What is left goes to the store, if that takes it.
     fn finish(mut self) {
         let deadline = std::time::Instant::now() + HAND_OVER_WITHIN;
+        while let Some(it) = self.held.pop_front() {
+            self.take_up(it);
+        }
         while let Ok(order) = self.ways.rows.try_recv() {
             self.pass(order);
         }

@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use engine::desk::Standing;
-use model::{Belief, CheckableId, Plan, Subject};
+use model::{Asked, Belief, CheckableId, MeasureSpec, Plan, Subject};
+use probe::CATALOGUE;
 
 use crate::register::Laid;
 
@@ -25,6 +26,7 @@ pub(crate) fn subjects_of(plan: &Plan, laid: &Laid) -> Vec<Subject> {
         labels: Arc::clone(&host.labels),
         policy: host.policy,
         contract: host.contract,
+        measures: measures_of(host.alive.as_ref()),
     });
     let services = plan.services.iter().zip(&laid.services).map(|(service, (id, name))| Subject {
         id: *id,
@@ -37,8 +39,15 @@ pub(crate) fn subjects_of(plan: &Plan, laid: &Laid) -> Vec<Subject> {
         labels: Arc::clone(&service.labels),
         policy: service.policy,
         contract: service.contract,
+        measures: measures_of(Some(&service.asked)),
     });
     hosts.chain(services).collect()
+}
+
+/// What looks of this check may measure.
+fn measures_of(asked: Option<&Asked>) -> &'static [MeasureSpec] {
+    let kind = asked.and_then(|it| CATALOGUE.get(usize::from(it.check.kind.0)));
+    kind.map_or(&[], |it| it.spec.measures)
 }
 
 /// What an earlier process believed of those in `plan`.

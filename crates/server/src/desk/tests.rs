@@ -3,9 +3,9 @@
 use store::Batch;
 use tokio::sync::mpsc;
 
-use super::*;
+use super::{line::LINE_MAX, *};
 use crate::shard::ToDriver;
-use model::{Look as Believed, ToShard, Transition};
+use model::{Actor, Command, Look as Believed, ProblemId, ToShard, Transition};
 
 const PARENT: CheckableId = CheckableId(0);
 /// More children than one shard's inbox takes at once.
@@ -19,30 +19,52 @@ struct Ends {
     rows: Sender<Order>,
     kept: Sender<Receipt>,
     store: Receiver<Order>,
-    sent: Receiver<Alert>,
+    deeds: Receiver<Deed>,
+    pulse: Arc<Pulse>,
     thread: JoinHandle<()>,
 }
+
+/// What the desk had done.
+#[derive(Debug)]
+enum Deed {
+    Sent(Box<Alert>),
+    /// By the number of channels of the book.
+    Followed(usize),
+}
+
+/// Room in the store of these tests.
+const STORE_ROOM: usize = 100;
 
 fn ends(doors: Vec<Door>) -> Ends {
     let (desk, inbox) = super::inbox();
     let (to_rows, rows) = super::rows();
     let (kept, receipts) = crossbeam_channel::unbounded();
-    let (to_store, store) = crossbeam_channel::bounded(100);
-    let (send, sent) = crossbeam_channel::unbounded();
+    let (to_store, store) = crossbeam_channel::bounded(STORE_ROOM);
+    let (done, deeds) = crossbeam_channel::unbounded();
+    let following = done.clone();
+    let pulse = Arc::<Pulse>::default();
     let ways = Ways {
         inbox,
         rows,
         kept: receipts,
         store: to_store,
         doors,
-        deliver: Box::new(move |alert| send.send(alert).unwrap()),
+        deliver: Box::new(move |alert| done.send(Deed::Sent(Box::new(alert))).unwrap()),
+        follow: Box::new(move |book| {
+            following.send(Deed::Followed(book.duty.channels.len())).unwrap();
+        }),
         committed: Box::new(|| {}),
-        gets_on: Box::new(|_| true),
+        watch: Watch {
+            timetable: Box::new(|_| true),
+            commits: Box::new(|| 0),
+            courier: Box::new(|_| true),
+        },
+        pulse: Arc::clone(&pulse),
         figures: Arc::default(),
     };
     let past = Past { installation: 1, next_id: 1, rows: Vec::new() };
     let thread = start(Clock::anchored(), past, ways).unwrap();
-    Ends { desk, rows: to_rows, kept, store, sent, thread }
+    Ends { desk, rows: to_rows, kept, store, deeds, pulse, thread }
 }
 
 #[test]
@@ -122,14 +144,81 @@ fn rules() -> Rules {
         labels: Arc::from([]),
         policy: Some(0),
         contract: None,
+        measures: &[],
     };
     let duty = Duty { channels: vec![channel], policies: vec![policy], ..Duty::default() };
     Rules {
+        book: book_of(&duty),
         duty: Arc::new(duty),
         times: Arc::default(),
         subjects: vec![subject],
-        standings: Vec::new(),
+        standings: Some(Vec::new()),
         added: vec![PARENT],
+    }
+}
+
+fn book_of(duty: &Duty) -> Arc<Book> {
+    Arc::new(Book { duty: Arc::new(duty.clone()), ..Book::default() })
+}
+
+/// The same with one more channel, which comes first.
+fn later_rules() -> Rules {
+    let mut rules = rules();
+    let mut duty = (*rules.duty).clone();
+    let other = model::Channel { name: "other".into(), ..duty.channels[0].clone() };
+    duty.channels.insert(0, other);
+    rules.book = book_of(&duty);
+    Rules { duty: Arc::new(duty), standings: None, added: Vec::new(), ..rules }
+}
+
+impl Ends {
+    fn rule(&self, rules: Rules) {
+        let (done, ruled) = crossbeam_channel::bounded(0);
+        self.desk.send(ToDesk::Rules { rules: Box::new(rules), done }).unwrap();
+        let ruled = ruled.recv_timeout(LONG);
+        assert!(ruled.is_err_and(|it| !it.is_timeout()), "let go of, nothing sent");
+    }
+
+    /// The name of the first host, and that it is down.
+    fn goes_down(&self) {
+        self.rows.send(Order::Names(vec![(PARENT, "acme/web".to_owned())])).unwrap();
+        let batch = Batch { transitions: vec![(1, went_down())], ..Batch::default() };
+        self.rows.send(Order::Batch(batch)).unwrap();
+    }
+
+    /// Waits for an order in which the desk wants something kept, and gives its number.
+    fn number_of(&self, is_it: impl Fn(&[Row]) -> bool) -> u64 {
+        loop {
+            match self.store.recv_timeout(LONG).unwrap() {
+                Order::Batch(Batch { desk: rows, done: Some(done), .. })
+                | Order::Desk { rows, done: Some(done) }
+                    if is_it(&rows) =>
+                {
+                    return done;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn deed(&self) -> Deed {
+        self.deeds.recv_timeout(LONG).unwrap()
+    }
+
+    fn ask(&self) -> oneshot::Receiver<Reply> {
+        let (reply, answered) = oneshot::channel();
+        let command = Command::Comment { problem: ProblemId(77), text: "x".to_owned() };
+        let request = Request { by: Actor::engine(), version: None, repeat_key: None, command };
+        self.desk.send(ToDesk::Ask { request: Box::new(request), reply }).unwrap();
+        answered
+    }
+
+    /// Waits until the desk has heard all that was said to it so far.
+    fn look(&self) {
+        let (reply, seen) = crossbeam_channel::bounded(1);
+        let look = Look(Box::new(move |_| reply.send(()).unwrap()));
+        self.desk.send(ToDesk::Look(look)).unwrap();
+        seen.recv_timeout(LONG).unwrap();
     }
 }
 
@@ -144,15 +233,15 @@ fn went_down() -> Transition {
         flapping: false,
         centipercent: 0,
         cause: None,
+        measures: Vec::new(),
     }
 }
 
 #[test]
 fn nothing_leaves_before_the_store_has_kept_it_together_with_the_belief() {
     let ends = ends(Vec::new());
-    let (done, ruled) = crossbeam_channel::bounded(0);
-    ends.desk.send(ToDesk::Rules { rules: Box::new(rules()), done }).unwrap();
-    assert!(ruled.recv_timeout(LONG).is_err_and(|it| !it.is_timeout()), "let go of, nothing sent");
+    ends.rule(rules());
+    assert!(matches!(ends.deed(), Deed::Followed(1)));
     let batch = || Batch { transitions: vec![(1, went_down())], ..Batch::default() };
     // The id stood for somebody else: what is said before the name is not about the new one.
     ends.rows.send(Order::Batch(batch())).unwrap();
@@ -176,10 +265,115 @@ fn nothing_leaves_before_the_store_has_kept_it_together_with_the_belief() {
         }
     };
     assert_eq!(passed, ["batch", "names"]);
-    assert!(ends.sent.try_recv().is_err(), "sent before it was kept");
+    assert!(ends.deeds.try_recv().is_err(), "sent before it was kept");
     ends.kept.send(Receipt::Kept(done)).unwrap();
-    let alert = ends.sent.recv_timeout(LONG).unwrap();
+    let Deed::Sent(alert) = ends.deed() else { panic!("followed once more") };
     assert_eq!(alert.content.about.map(|it| it.name()).as_deref(), Some("acme/web"));
+    ends.desk.send(ToDesk::Stop).unwrap();
+    ends.thread.join().unwrap();
+}
+
+fn has_alert(rows: &[Row]) -> bool {
+    rows.iter().any(|it| matches!(it, Row::Alert(_)))
+}
+
+#[test]
+fn what_was_decided_by_the_old_rules_is_sent_before_the_courier_follows_the_new_ones() {
+    let ends = ends(Vec::new());
+    ends.rule(rules());
+    assert!(matches!(ends.deed(), Deed::Followed(1)));
+    ends.goes_down();
+    let alerted = ends.number_of(has_alert);
+    // The alert is not kept yet when the reload comes.
+    ends.rule(later_rules());
+    assert!(ends.deeds.try_recv().is_err(), "the old alert would go by the new channels");
+    ends.kept.send(Receipt::Kept(alerted)).unwrap();
+    let Deed::Sent(alert) = ends.deed() else { panic!("followed too early") };
+    assert_eq!(&*alert.route.channel, "psa");
+    assert!(matches!(ends.deed(), Deed::Followed(2)));
+    ends.desk.send(ToDesk::Stop).unwrap();
+    ends.thread.join().unwrap();
+}
+
+#[test]
+fn canaries_are_judged_at_a_reload_also_by_an_engine_that_began_without_a_past() {
+    let ends = ends(Vec::new());
+    ends.rule(rules());
+    ends.goes_down();
+    ends.number_of(has_alert);
+    let mut with_canary = rules();
+    let mut duty = (*with_canary.duty).clone();
+    duty.uplink = model::Uplink { canaries: vec!["acme/web".into()], needed: 1 };
+    with_canary.duty = Arc::new(duty);
+    ends.rule(Rules { standings: None, added: Vec::new(), ..with_canary });
+    let is_ours =
+        |it: &Row| matches!(it, Row::Problem(it) if matches!(it.about, model::About::Own(_)));
+    ends.number_of(|rows| rows.iter().any(is_ours));
+    ends.desk.send(ToDesk::Stop).unwrap();
+    ends.thread.join().unwrap();
+}
+
+#[test]
+fn while_the_store_takes_nothing_requests_are_refused_and_deliveries_wait_their_turn() {
+    let ends = ends(Vec::new());
+    ends.rule(rules());
+    ends.goes_down();
+    let alerted = ends.number_of(has_alert);
+    ends.kept.send(Receipt::Kept(alerted)).unwrap();
+    let key = loop {
+        if let Deed::Sent(alert) = ends.deed() {
+            break alert.key;
+        }
+    };
+    // From here on nobody takes anything out of the store.
+    let asked: Vec<_> = (0..2 * (LINE_MAX + STORE_ROOM)).map(|_| ends.ask()).collect();
+    ends.desk.send(ToDesk::Delivered(key, Delivery::Taken)).unwrap();
+    ends.look();
+    let busy = |mut it: oneshot::Receiver<Reply>| match it.try_recv() {
+        Ok(Reply::Refused(Refusal::Busy { .. })) => true,
+        Ok(reply) => panic!("answered before it is kept: {reply:?}"),
+        Err(_) => false,
+    };
+    let refused = asked.into_iter().filter_map(|it| busy(it).then_some(())).count();
+    assert!(refused >= LINE_MAX, "only {refused} were refused");
+    assert_eq!(ends.pulse.refused.load(Relaxed), refused as u64);
+    // The store goes on, and so does everything else, in order.
+    ends.number_of(|rows| {
+        rows.iter().any(|it| {
+            matches!(it, Row::Alert(it)
+                if it.key == key && matches!(it.state, model::AlertState::Delivered { .. }))
+        })
+    });
+    let mut later = ends.ask();
+    ends.look();
+    assert!(later.try_recv().is_err(), "there is room again, so it waits for the store's word");
+    ends.desk.send(ToDesk::Stop).unwrap();
+    ends.thread.join().unwrap();
+}
+
+#[test]
+fn what_stands_on_a_channel_is_shown_once_it_is_kept() {
+    let ends = ends(Vec::new());
+    ends.rule(rules());
+    ends.goes_down();
+    let alerted = ends.number_of(has_alert);
+    ends.kept.send(Receipt::Kept(alerted)).unwrap();
+    let key = loop {
+        if let Deed::Sent(alert) = ends.deed() {
+            break alert.key;
+        }
+    };
+    ends.desk.send(ToDesk::Delivered(key, Delivery::Taken)).unwrap();
+    let (reply, mut shown) = oneshot::channel();
+    let (channel, recent) = (Arc::from("psa"), LONG);
+    ends.desk.send(ToDesk::Standing { channel, recent, reply }).unwrap();
+    let taken = ends.number_of(has_alert);
+    ends.look();
+    assert!(shown.try_recv().is_err(), "a crash could still undo that it was taken");
+    ends.kept.send(Receipt::Kept(taken)).unwrap();
+    let shown = shown.blocking_recv().unwrap();
+    assert_eq!(shown.len(), 1);
+    assert_eq!(shown[0].key, key);
     ends.desk.send(ToDesk::Stop).unwrap();
     ends.thread.join().unwrap();
 }

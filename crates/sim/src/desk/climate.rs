@@ -26,6 +26,8 @@ pub(crate) struct Climate {
     pub(crate) dies_between_ppm: u64,
     /// The configuration is changed.
     pub(crate) reload: Option<Duration>,
+    /// The timetable stands still.
+    pub(crate) stall: Option<Duration>,
     /// The machine is suspended.
     pub(crate) jump: Option<Duration>,
     /// Longest time until rows are kept.
@@ -49,6 +51,7 @@ impl Climate {
             dead_max: SECOND,
             dies_between_ppm: 0,
             reload: None,
+            stall: None,
             jump: None,
             commit_max: Duration::from_millis(100),
             mail_max: Duration::from_millis(10),
@@ -67,6 +70,7 @@ impl Climate {
             dead_max: dice.span(SECOND, HOUR),
             dies_between_ppm: if dice.chance(MILLION / 2) { 0 } else { dice.spread(100, 30_000) },
             reload: gap(dice, 2 * HOUR),
+            stall: gap(dice, 2 * HOUR),
             jump: gap(dice, 4 * HOUR),
             commit_max: dice.span(Duration::from_millis(1), 3 * SECOND),
             mail_max: dice.span(Duration::from_micros(20), SECOND),

@@ -13,6 +13,7 @@ use super::{
     estate::Estate,
     looks::{Held, Looks},
     planted::DeskBug,
+    sabotage::{self, Forgotten},
     shelf::Shelf,
 };
 
@@ -32,6 +33,8 @@ pub(crate) enum Cause {
     Changed,
     Asked(u64, Request),
     Delivered(AlertKey, Delivery),
+    /// The timetable gets on, or does not.
+    Progress,
     Wake,
 }
 
@@ -54,6 +57,7 @@ pub(crate) struct Driver {
     strikes: u64,
     /// [`DeskBug::OrderSwapped`] holds this one back.
     late: Option<Alert>,
+    forgotten: Forgotten,
     pub(crate) lies: Vec<(AlertKey, Delivery)>,
 }
 
@@ -67,8 +71,15 @@ impl Driver {
         bug: Option<DeskBug>,
     ) -> (Self, Vec<Batch>) {
         let mut desk = Desk::new(INSTALLATION, 1);
-        desk.restore(shelf.rows().into_iter().filter_map(|it| remembered(it, bug)));
-        let mut driver = Self { desk, bug, strikes: 0, late: None, lies: Vec::new() };
+        desk.restore(shelf.past(now).into_iter().filter_map(|it| remembered(it, bug)));
+        let mut driver = Self {
+            desk,
+            bug,
+            strikes: 0,
+            late: None,
+            forgotten: Forgotten::default(),
+            lies: Vec::new(),
+        };
         let arranged = driver.arrange(now, estate);
         let standings = looks.standings(estate);
         let mut believed = driver.take(now, Cause::Believed, Input::Believed(standings), None);
@@ -103,6 +114,7 @@ impl Driver {
                 request.version = None;
                 Input::Asked { ticket, request }
             }
+            (Some(DeskBug::BlindHeartbeat), Input::Progress(_)) => Input::Progress(true),
             (_, input) => input,
         };
         let clock = match (self.bug, &cause) {
@@ -168,7 +180,10 @@ impl Driver {
                 batch.rows.retain(|it| !matches!(it, Row::Problem(it) if !it.is_open()));
             }
             DeskBug::SymptomLost => lose_symptoms(&mut batch),
-            _ => {}
+            other => {
+                let lies = self.forgotten.falsify(other, &mut batch);
+                self.lies.extend(lies);
+            }
         }
         batch
     }
@@ -223,7 +238,7 @@ fn remembered(row: Row, bug: Option<DeskBug>) -> Option<Row> {
             it.ladder.due_at = it.ladder.due_at.or(Some(it.opened_at));
             Some(Row::Problem(it))
         }
-        (_, row) => Some(row),
+        (bug, row) => sabotage::remembered(row, bug),
     }
 }
 

@@ -52,6 +52,9 @@ pub(crate) struct Estate {
     pub(crate) duty: Arc<Duty>,
     pub(crate) times: Arc<Times>,
     pub(crate) items: Vec<Item>,
+    /// Places of those that stand for the world outside.
+    pub(crate) canaries: Vec<usize>,
+    places: BTreeMap<Arc<str>, usize>,
 }
 
 /// How large an estate is to be.
@@ -77,7 +80,11 @@ impl Estate {
         draw_contracts(dice, &mut duty);
         let items = draw_items(dice, size, &mut duty);
         draw_windows(dice, &mut duty, &mut times, start);
-        Self { duty: Arc::new(duty), times: Arc::new(times), items }
+        // Names and canaries stay what they are, whatever a reload changes.
+        let names = items.iter().enumerate();
+        let places = names.map(|(place, it)| (Arc::clone(&it.name), place)).collect();
+        let canaries = (0..items.len()).filter(|it| items[*it].canary).collect();
+        Self { duty: Arc::new(duty), times: Arc::new(times), items, canaries, places }
     }
 
     /// What the desk is told of those who are watched.
@@ -102,6 +109,7 @@ impl Estate {
                 labels: it.labels.clone().into(),
                 policy: it.policy,
                 contract: it.contract,
+                measures: &[],
             })
             .collect()
     }
@@ -169,7 +177,7 @@ impl Estate {
 
     /// The place of the item called `name`.
     pub(crate) fn place(&self, name: &str) -> Option<usize> {
-        self.items.iter().position(|it| &*it.name == name)
+        self.places.get(name).copied()
     }
 
     /// The channel called `name`.
@@ -366,6 +374,7 @@ fn draw_contracts(dice: &mut Dice, duty: &mut Duty) {
             starts: dice.pick(&[SlaStart::Detected, SlaStart::Proposed, SlaStart::Opened]),
             warn_percent: vec![50, 80],
             policy: None,
+            tickets: None,
         });
     }
 }

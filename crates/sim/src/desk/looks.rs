@@ -32,6 +32,8 @@ pub(crate) struct Looked {
     /// What of that is committed.
     pub(crate) kept: Held,
     pub(crate) resting: bool,
+    /// The desk wants to hear of every result.
+    pub(crate) awaited: bool,
     pub(crate) retry: Duration,
     pub(crate) attempts_max: u8,
 }
@@ -65,6 +67,7 @@ impl Looks {
                 kept: held.clone(),
                 held,
                 resting: false,
+                awaited: false,
                 retry: Duration::from_secs(retry),
                 attempts_max: 1 + dice.below(4) as u8,
             }
@@ -135,6 +138,15 @@ impl Looks {
         Some(transition(now, place, &before, &it.held))
     }
 
+    /// Is everybody believed to be well, and looked at?
+    pub(crate) fn is_all_well(&self) -> bool {
+        let well = |it: &Looked| {
+            let held = |it: &Held| it.status.is_fine() && !it.flapping;
+            held(&it.held) && held(&it.kept) && !it.resting
+        };
+        !self.blind && !self.cut && self.all.iter().all(well)
+    }
+
     /// Flapping begins or ends.
     pub(crate) fn flap(&mut self, now: Moment, place: usize, flapping: bool) -> Option<Transition> {
         let it = &mut self.all[place];
@@ -152,6 +164,7 @@ impl Looks {
         for it in &mut self.all {
             it.held = it.kept.clone();
             it.resting = false;
+            it.awaited = false;
         }
     }
 
@@ -200,5 +213,6 @@ fn transition(now: Moment, place: usize, before: &Held, after: &Held) -> Transit
         flapping: after.flapping,
         centipercent: if after.flapping { 4_000 } else { 0 },
         cause: (!after.status.is_fine()).then(|| Cause::bare(CauseCode::Timeout)),
+        measures: Vec::new(),
     }
 }

@@ -35,10 +35,12 @@ mod outage;
 mod people;
 mod planted;
 mod post;
+mod sabotage;
 mod shelf;
+mod supposed;
 mod world;
 
 pub use judge::Seen;
-pub use outage::{OUTAGE_HOSTS_MAX, outage};
+pub use outage::{OUTAGE_HOSTS_MAX, outage, outage_hosts};
 pub use planted::DeskBug;
 pub use world::{DeskOutcome, run, watch};

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use model::{
-    Actor, CallId, Command, Condition, DismissReason, MessageKind, Moment, PlannedWindow, Request,
-    Scope, Severity, Span, Wait, WindowEffect,
+    Actor, AlertState, CallId, Command, Condition, DismissReason, MessageKind, Moment, NoteId,
+    PlannedWindow, Request, Scope, Severity, Span, Token, TokenScope, Wait, WindowEffect,
 };
 
 use super::{
@@ -32,7 +32,7 @@ pub(crate) fn draw(
     shelf: &Shelf,
     estate: &Estate,
 ) -> Option<Request> {
-    let (command, version) = match dice.below(20) {
+    let (command, version) = match dice.below(26) {
         0..=4 => about_problem(dice, now, shelf)?,
         5..=9 => about_proposal(dice, now, shelf)?,
         10..=15 => about_call(dice, now, shelf, estate)?,
@@ -42,6 +42,9 @@ pub(crate) fn draw(
             (Command::Unsilence { silence: silence.id }, Some(silence.version))
         }
         18 => (plan(dice, now, estate), None),
+        19 | 20 => about_duty(dice, now, shelf, estate)?,
+        21 | 22 => about_token(dice, shelf)?,
+        23 => about_channel(dice, shelf, estate)?,
         _ => about_occurrence(dice, now, shelf)?,
     };
     let version = version.filter(|_| dice.chance(MILLION * 3 / 4));
@@ -195,9 +198,14 @@ fn plan(dice: &mut Dice, now: Moment, estate: &Estate) -> Command {
         customer: None,
         span: span(dice, now),
         scope: scope(dice, estate),
-        effect: WindowEffect::NoAlerts,
+        effect: dice.pick(&[
+            WindowEffect::NoAlerts,
+            WindowEffect::NoAlerts,
+            WindowEffect::NoChecks,
+        ]),
         sla_counts: dice.chance(MILLION / 2),
         flexible: dice.chance(MILLION / 4).then(|| dice.span(10 * MINUTE, 2 * HOUR)),
+        reminders: PlannedWindow::REMINDERS.to_vec(),
         impact: Arc::from("none"),
         contact: Arc::from("desk"),
     })
@@ -215,6 +223,59 @@ fn about_occurrence(dice: &mut Dice, now: Moment, shelf: &Shelf) -> Option<(Comm
         }
     };
     Some((command, Some(it.version)))
+}
+
+/// Who stands in for whom.
+fn about_duty(
+    dice: &mut Dice,
+    now: Moment,
+    shelf: &Shelf,
+    estate: &Estate,
+) -> Option<(Command, Option<u64>)> {
+    if dice.chance(MILLION / 4) {
+        let id = one(dice, shelf.overrides.keys().copied())?;
+        return Some((Command::EndOverride { id }, None));
+    }
+    let people = &estate.duty.people;
+    let person = Arc::clone(&people[dice.index(people.len())].name);
+    let oncall = Arc::clone(&estate.duty.oncall.first()?.name);
+    Some((Command::Override { oncall, person, span: span(dice, now) }, None))
+}
+
+/// Who is let in, or not any more, also who was sent away before.
+fn about_token(dice: &mut Dice, shelf: &Shelf) -> Option<(Command, Option<u64>)> {
+    if dice.chance(MILLION / 2) {
+        let id = one(dice, shelf.tokens.keys().copied())?;
+        return Some((Command::RevokeToken { id }, None));
+    }
+    let token = Token {
+        id: NoteId(0),
+        name: Arc::from("robot"),
+        hash: [0; 32],
+        scopes: vec![TokenScope::Read],
+        customers: None,
+        made_at: Moment::ZERO,
+        expires_at: None,
+        revoked_at: None,
+    };
+    Some((Command::CreateToken(token), None))
+}
+
+/// A dead alert is to be tried again, now and then one that is not dead; or a channel is tried.
+fn about_channel(
+    dice: &mut Dice,
+    shelf: &Shelf,
+    estate: &Estate,
+) -> Option<(Command, Option<u64>)> {
+    if dice.chance(MILLION / 4) {
+        let channels = &estate.duty.channels;
+        let channel = Arc::clone(&channels[dice.index(channels.len())].name);
+        return Some((Command::TestChannel { channel, person: Some(Arc::from("anna")) }, None));
+    }
+    let any = dice.chance(MILLION / 8);
+    let dead = |it: &&model::Alert| any || matches!(it.state, AlertState::Dead { .. });
+    let alert = one(dice, shelf.alerts.values().filter(dead).map(|it| it.key))?;
+    Some((Command::Redeliver { alert }, None))
 }
 
 /// How long somebody takes from what they see to what they ask.

@@ -86,6 +86,34 @@ planted! {
     NeverWoken = "never-woken",
     /// The desk's clock is ten minutes ahead when it is woken.
     WokenEarly = "woken-early",
+    /// What a window, a silence or an acknowledgement put off is never decided again.
+    ParkedForever = "parked-forever",
+    /// What was held because it might be a part of something larger is never let go.
+    HeldForever = "held-forever",
+    /// Shards never hear that somebody is to rest in a window.
+    RestForgotten = "rest-forgotten",
+    /// Shards never hear that somebody need not rest any more.
+    RestForever = "rest-forever",
+    /// A call does not get the problem of a proposal that is merged into it.
+    MergeLosesProblem = "merge-loses-problem",
+    /// Who was to be told by an alert that was withdrawn counts as told.
+    WorseningLost = "withdrawn-counts-as-told",
+    /// After a restart the newest message about a problem goes first.
+    OrderLost = "restart-turns-order-round",
+    /// Somebody whom an alert never reached is told that the problem is over.
+    ResolveUnreached = "resolve-to-unreached",
+    /// A proposal stays when its cause has gone.
+    ProposalKept = "proposal-not-withdrawn",
+    /// A clock runs while the call waits for the customer.
+    ClockRuns = "clock-not-paused",
+    /// A call that has waited long enough is never ready to close.
+    NeverReady = "never-ready-to-close",
+    /// A sign of life leaves although nothing gets on.
+    BlindHeartbeat = "heartbeat-without-progress",
+    /// A restart forgets who stands in for whom.
+    OverridesForgotten = "restart-forgets-overrides",
+    /// A restart lets in again who was sent away.
+    TokensRevived = "restart-revives-tokens",
 }
 
 impl DeskBug {

@@ -4,6 +4,8 @@
 //! gets done. A batch of rows is kept some time after it was made, its effects are carried out only
 //! then, and the process may die between any two of them.
 
+mod trials;
+
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
@@ -12,7 +14,9 @@ use std::{
 };
 
 use engine::desk::{Effect, Input};
-use model::{Alert, AlertKey, Delivery, Moment, Request, Status, ToShard, Transition};
+use model::{
+    Alert, AlertKey, CheckableId, Delivery, Look, Moment, Request, Status, ToShard, Transition,
+};
 
 use super::{
     climate::Climate,
@@ -37,6 +41,8 @@ const QUIET: Duration = Duration::from_secs(5 * 86_400);
 const WAKES_MAX: u32 = 2_000;
 /// A world ends after so many events, whatever is still to come.
 const EVENTS_MAX: u64 = 60_000;
+/// One that the desk waits for has a result so often.
+const RESULTS_EVERY: Duration = Duration::from_secs(30 * 60);
 /// The judge looks at everything so often.
 const TICK: Duration = Duration::from_secs(600);
 
@@ -103,6 +109,10 @@ fn live(seed: u64, bug: Option<DeskBug>, watched: bool) -> DeskOutcome {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     Look(usize),
+    Result {
+        boot: u64,
+        place: usize,
+    },
     Mail {
         boot: u64,
         incarnation: u64,
@@ -140,6 +150,8 @@ pub(super) enum What {
     Reload,
     Calendar,
     Jump,
+    /// The timetable stands still, or goes on.
+    Stall(bool),
     Tick,
     Heal,
     /// All hosts of the first site fail for so long.
@@ -196,6 +208,7 @@ pub(super) struct World {
     mail_at: Moment,
     asleep_until: Moment,
     awake_since: Moment,
+    stalled: bool,
     wakes: (Moment, u32),
     tickets: u64,
     pub(super) judge: Judge,
@@ -254,6 +267,7 @@ impl World {
             mail_at: start,
             asleep_until: start,
             awake_since: start,
+            stalled: false,
             wakes: (start, 0),
             tickets: 0,
             judge,
@@ -324,7 +338,8 @@ impl World {
 
     fn begin(&mut self) {
         self.restart();
-        let Climate { trouble, site, wave, cut, operator, crash, reload, jump, .. } = self.climate;
+        let Climate { trouble, site, wave, cut, operator, crash, reload, jump, stall, .. } =
+            self.climate;
         self.again(Some(trouble), What::Trouble);
         self.again(site, What::SiteOut);
         self.again(wave, What::Wave);
@@ -333,6 +348,7 @@ impl World {
         self.again(crash, What::Crash);
         self.again(reload, What::Reload);
         self.again(jump, What::Jump);
+        self.again(stall, What::Stall(true));
         self.push(HOUR, What::Calendar);
         self.push(TICK, What::Tick);
         for channel in self.estate.duty.channels.clone() {
@@ -344,6 +360,7 @@ impl World {
     fn happen(&mut self, what: What) {
         match what {
             What::Look(place) => self.look(place),
+            What::Result { boot, place } => self.result(boot, place),
             What::Mail { boot, incarnation, place, transition, held } => {
                 if boot == self.boot && incarnation == self.incarnations[place] {
                     self.mail(place, transition, held);
@@ -368,10 +385,12 @@ impl World {
             What::Reload => self.reload(),
             What::Calendar => self.calendar(),
             What::Jump => self.jump(),
+            What::Stall(stalled) => self.stall(stalled),
             What::Tick => {
                 self.push(TICK, What::Tick);
                 if self.driver.is_some() && self.pending.is_empty() {
                     self.judge.scan(&view!(self));
+                    self.suppose();
                 }
             }
             What::Outage(lasts) => self.outage(MILLION, lasts, |it| it.site == Some(0)),
@@ -675,8 +694,31 @@ impl World {
             Effect::Order(ToShard::CheckNow { checkable }) => {
                 self.push(SECOND, What::Look(checkable.0 as usize));
             }
+            Effect::Order(ToShard::Watch { checkable, watching }) => {
+                let place = checkable.0 as usize;
+                let before = std::mem::replace(&mut self.looks.all[place].awaited, watching);
+                if watching && !before {
+                    let boot = self.boot;
+                    self.push(self.looks.all[place].retry, What::Result { boot, place });
+                }
+            }
             Effect::Order(ToShard::Parents { .. }) => {}
         }
+    }
+
+    /// A result of one that the desk waits for; it may change nothing.
+    fn result(&mut self, boot: u64, place: usize) {
+        let it = &self.looks.all[place];
+        if boot != self.boot || !it.awaited || self.driver.is_none() {
+            return;
+        }
+        let look = Look { status: it.held.status, kind: it.held.kind, attempt: it.held.attempt };
+        if !(it.resting || self.looks.blind || self.looks.cut) {
+            let checkable = CheckableId(place as u32);
+            let input = Input::Seen { checkable, at: self.now, look };
+            self.take(Cause::Changed, input, None);
+        }
+        self.push(RESULTS_EVERY, What::Result { boot, place });
     }
 
     fn deliver(&mut self, alert: Alert) {
@@ -741,7 +783,8 @@ impl World {
         note!(self, "ask {ticket}: {request:?}");
         self.judge.asked(self.now, ticket);
         let cause = Cause::Asked(ticket, request.clone());
-        self.take(cause, Input::Asked { ticket, request }, None);
+        let input = self.input_of(ticket, request);
+        self.take(cause, input, None);
     }
 
     fn crash(&mut self) {
@@ -775,6 +818,9 @@ impl World {
         self.driver = Some(started.0);
         self.judge.restarted();
         started.1.into_iter().for_each(|it| self.enqueue(it));
+        if self.stalled {
+            self.tell_progress();
+        }
         self.look_at_all();
     }
 
@@ -832,6 +878,7 @@ fn is_for_process(what: &What) -> bool {
     matches!(
         what,
         What::Look(_)
+            | What::Result { .. }
             | What::Mail { .. }
             | What::Commit { .. }
             | What::Outcome { .. }
@@ -842,6 +889,7 @@ fn is_for_process(what: &What) -> bool {
             | What::Crash
             | What::Tick
             | What::Unflap(_)
+            | What::Stall(_)
             | What::Trouble
             | What::Heal
     )

@@ -177,6 +177,7 @@ impl Judge {
                     format!("said {message:?}, must say {must:?}")
                 });
             }
+            FromShard::Seen { .. } => self.blame(|| "nobody asked to watch".to_owned()),
         }
     }
 
@@ -211,6 +212,6 @@ pub fn subject_of(message: &FromShard) -> CheckableId {
     match message {
         FromShard::Changed(it) => it.checkable,
         FromShard::AreParentsUp { host, .. } => *host,
-        FromShard::Looked { checkable, .. } => *checkable,
+        FromShard::Looked { checkable, .. } | FromShard::Seen { checkable, .. } => *checkable,
     }
 }

@@ -438,7 +438,7 @@ impl Judge {
                 host
             }
             // Nothing in these worlds orders either.
-            ToShard::Rest { checkable, .. } => checkable,
+            ToShard::Rest { checkable, .. } | ToShard::Watch { checkable, .. } => checkable,
             ToShard::Blind { .. } => return,
         };
         self.about = Some(id);

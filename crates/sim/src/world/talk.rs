@@ -72,7 +72,9 @@ impl World {
 
     pub(super) fn order(&mut self, order: ToShard) {
         let id = match order {
-            ToShard::CheckNow { checkable } | ToShard::Rest { checkable, .. } => checkable,
+            ToShard::CheckNow { checkable }
+            | ToShard::Rest { checkable, .. }
+            | ToShard::Watch { checkable, .. } => checkable,
             ToShard::Blind { .. } => return,
             ToShard::Parents { host, .. } => host,
         };

@@ -345,13 +345,23 @@ impl Reader {
             .sorted_rows(&self.conn, |row| object("duty_override", row))?)
     }
 
-    /// Tokens, newest first. Theirs are those that are for none but them.
+    /// Tokens, newest first; if there are more than `limit`, those whose end lies furthest ahead.
+    /// Theirs are those that are for none but them.
     ///
     /// # Errors
     /// The store cannot be read, or is damaged.
     pub fn tokens(&self, customers: Customers<'_>, limit: usize) -> Result<Vec<Token>, ReadError> {
         let ask = Ask::new("SELECT id, body, sum FROM token").of_all_customers(customers)?;
-        Ok(ask.page("id DESC", limit).sorted_rows(&self.conn, |row| object("token", row))?)
+        // However many were taken back, they leave room for those in force.
+        let ends = "
+            CASE WHEN json_valid(body) THEN min(
+                coalesce(json_extract(body, '$.revoked_at'), 9223372036854775807),
+                coalesce(json_extract(body, '$.expires_at'), 9223372036854775807)) END DESC,
+            id DESC";
+        let mut tokens: Vec<Token> =
+            ask.page(ends, limit).rows(&self.conn, |row| object("token", row))?;
+        tokens.sort_unstable_by_key(|it| std::cmp::Reverse(it.id));
+        Ok(tokens)
     }
 
     /// Events; newest first, or oldest first behind [`EventFilter::after`].

@@ -33,6 +33,13 @@ const CLOSED_CALLS_MAX: u32 = 2_000;
 /// Occurrences of windows come back until they have been over for so long.
 const OCCURRENCES_WITHIN: Duration = Duration::from_hours(8 * 24);
 
+/// Holds for an occurrence that has begun and is not reported; and for one that is damaged, which
+/// is found out when it is read.
+const UNREPORTED: &str = "
+    CASE WHEN json_valid(body)
+        THEN json_extract(body, '$.begun') AND json_extract(body, '$.report') IS NULL
+        ELSE 1 END";
+
 /// A repeat of a request is known for one for so long.
 const ANSWERS_WITHIN: Duration = Duration::from_hours(24);
 
@@ -45,8 +52,8 @@ pub struct DeskPast {
     pub installation: u64,
     /// One of each object: open problems and those that ended lately or have a call that is not
     /// closed, open proposals and the last decided ones, calls that are not closed and the last closed ones, waiting alerts,
-    /// silences, planned windows and overrides that are not over, occurrences of the last days,
-    /// tokens, and requests that were answered lately. What is over comes in the order in which it
+    /// silences and overrides that are not over, planned windows and occurrences of the last days,
+    /// tokens that were not taken back, and requests that were answered lately. What is over comes in the order in which it
     /// ended, answers in that of answering, the rest by id.
     pub rows: Vec<Row>,
 }
@@ -106,22 +113,32 @@ fn notes(conn: &Connection, now: Moment, rows: &mut Vec<Row>) -> rusqlite::Resul
     let now_column = [ordered(now)];
     let silences = "SELECT id, body, sum FROM silence WHERE until_at > ?1 ORDER BY id";
     each(conn, "silence", silences, now_column, |_, it| rows.push(Row::Silence(it)))?;
-    let occurrences = "
-        SELECT window_name || ' ' || planned_from, body, sum FROM occurrence
-        WHERE until_at >= ?1 ORDER BY window_name, planned_from";
-    let mut statement = conn.prepare(occurrences)?;
-    let mut found = statement.query([ordered(now.before(OCCURRENCES_WITHIN))])?;
+    let lately = ordered(now.before(OCCURRENCES_WITHIN));
+    // One that has begun is not over before it is reported, however long ago that was.
+    let occurrences = format!(
+        "SELECT window_name || ' ' || planned_from, body, sum FROM occurrence
+        WHERE until_at >= ?1 OR {UNREPORTED} ORDER BY window_name, planned_from"
+    );
+    let mut statement = conn.prepare(&occurrences)?;
+    let mut found = statement.query([lately])?;
     while let Some(row) = found.next()? {
         let key = row.get_ref(0)?.as_str()?;
         rows.push(Row::Occurrence(read_body("occurrence", key, row, 1)?));
     }
-    let planned = "SELECT id, body, sum FROM planned WHERE until_at >= ?1 ORDER BY id";
-    // As long as their occurrences: a window's report comes after its end.
-    let lately = [ordered(now.before(OCCURRENCES_WITHIN))];
-    each(conn, "planned", planned, lately, |id, it| rows.push(Row::Planned(NoteId(id), it)))?;
+    // As long as their occurrences: a window's report comes after its end, and that may be moved.
+    let planned = format!(
+        "SELECT id, body, sum FROM planned WHERE until_at >= ?1 OR EXISTS (
+            SELECT 1 FROM occurrence WHERE window_name = 'planned/' || planned.id
+                AND (until_at >= ?1 OR {UNREPORTED})) ORDER BY id"
+    );
+    let put = |id, it| rows.push(Row::Planned(NoteId(id), it));
+    each(conn, "planned", &planned, [lately], put)?;
     let overrides = "SELECT id, body, sum FROM duty_override WHERE until_at > ?1 ORDER BY id";
     each(conn, "duty_override", overrides, now_column, |_, it| rows.push(Row::Override(it)))?;
-    let tokens = "SELECT id, body, sum FROM token ORDER BY id";
+    // Those that were taken back are kept for the record only.
+    let tokens = "
+        SELECT id, body, sum FROM token
+        WHERE NOT json_valid(body) OR json_extract(body, '$.revoked_at') IS NULL ORDER BY id";
     each(conn, "token", tokens, [], |_, it| rows.push(Row::Token(it)))
 }
 

@@ -257,7 +257,8 @@ fn put_occurrence(tx: &Transaction<'_>, it: &Occurrence) -> rusqlite::Result<()>
         ordered(it.key.planned_from),
         it.version.cast_signed(),
         it.customer,
-        ordered(it.span.until),
+        // One that began late may have its effect beyond the time in which it waited.
+        ordered(it.ends_at.map_or(it.span.until, |ends_at| ends_at.max(it.span.until))),
         body.text,
         body.sum,
     ];

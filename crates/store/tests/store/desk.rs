@@ -164,6 +164,79 @@ fn two_tokens_with_one_secret_are_refused() {
     assert_eq!(reopened(dir.path()), [Row::Token(token(1, 3, None).into())]);
 }
 
+/// The occurrence of a window that was planned at run time.
+fn occurrence_of(id: u64, from: Moment) -> model::Occurrence {
+    let window = model::PlannedWindow::name_of(NoteId(id));
+    let key = model::OccurrenceKey { window, planned_from: from };
+    model::Occurrence { key, ..occurrence(from, "acme") }
+}
+
+#[test]
+fn a_planned_window_comes_back_until_what_became_of_it_is_over_and_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::start(dir.path(), 1);
+    let long_ago = NOON.before(hours(30 * 24));
+    let plan = |id| Row::Planned(NoteId(id), planned(Some("acme"), long_ago).into());
+    let mut extended = occurrence_of(1, long_ago.before(hours(4)));
+    extended.span.until = NOON.after(hours(1));
+    let mut triggered = occurrence_of(2, long_ago.before(hours(4)));
+    triggered.ends_at = Some(NOON.after(hours(1)));
+    let unreported =
+        model::Occurrence { report: None, ..occurrence_of(3, long_ago.before(hours(4))) };
+    let over = occurrence_of(4, long_ago.before(hours(4)));
+    let never = model::Occurrence { begun: false, report: None, ..occurrence_of(5, long_ago) };
+    let mut rows: Vec<Row> = (1..=6).map(plan).collect();
+    let kept = [&extended, &triggered, &unreported];
+    rows.extend(
+        kept.into_iter().chain([&over, &never]).cloned().map(|it| Row::Occurrence(it.into())),
+    );
+    running.keep(rows, 1);
+    assert_eq!(running.receipt(), Receipt::Kept(1));
+    running.flush();
+    // A window that was extended is not over for those who tidy up either.
+    for _ in 0..10 {
+        let before = NOON.before(hours(24));
+        running.orders.send(Order::Prune { before, rows_max: 100 }).unwrap();
+        running.flush();
+    }
+    running.close();
+    let found = reopened(dir.path());
+    let of = |it: &model::Occurrence| Row::Occurrence(it.clone().into());
+    assert_eq!(found, [of(&extended), of(&triggered), plan(1), plan(2)]);
+}
+
+#[test]
+fn a_window_that_is_not_reported_yet_comes_back_however_old_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::start(dir.path(), 1);
+    let long_ago = NOON.before(hours(30 * 24));
+    let plan = |id| Row::Planned(NoteId(id), planned(Some("acme"), long_ago).into());
+    let it = occurrence_of(3, long_ago);
+    let unreported = Row::Occurrence(model::Occurrence { report: None, ..it }.into());
+    let reported = Row::Occurrence(occurrence_of(4, long_ago).into());
+    running.keep(vec![plan(3), plan(4), unreported.clone(), reported], 1);
+    running.close();
+    assert_eq!(reopened(dir.path()), [unreported, plan(3)]);
+}
+
+#[test]
+fn a_token_that_was_taken_back_is_kept_but_does_not_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::start(dir.path(), 1);
+    let revoked = |id: u64| model::Token { revoked_at: Some(NOON), ..token(id, id as u8, None) };
+    let mut rows: Vec<Row> = (2..20).map(|id| Row::Token(revoked(id).into())).collect();
+    rows.push(Row::Token(token(1, 1, None).into()));
+    running.keep(rows, 1);
+    running.close();
+    assert_eq!(reopened(dir.path()), [Row::Token(token(1, 1, None).into())]);
+    let reader = Reader::open(dir.path()).unwrap();
+    let ids = |limit| -> Vec<u64> {
+        reader.tokens(None, limit).unwrap().iter().map(|it| it.id.0).collect()
+    };
+    assert_eq!(ids(3), [19, 18, 1], "one in force is always among them");
+    assert_eq!(ids(100).len(), 19);
+}
+
 #[test]
 fn what_was_written_down_once_is_not_written_over() {
     let dir = tempfile::tempdir().unwrap();

@@ -66,6 +66,11 @@ pub(crate) fn problem(id: u64, customer: &str) -> Problem {
             text: "refused".into(),
         }],
         last_good: Some(NOON.before(hours(1))),
+        values: vec![Measured {
+            name: "rtt".into(),
+            reading: Reading::Number(0.25),
+            unit: Unit::Seconds,
+        }],
     }
 }
 
@@ -166,11 +171,15 @@ pub(crate) fn alert(problem: u64, ordinal: u32, state: AlertState) -> Alert {
             key,
             kind: AlertKind::Trigger,
             problem: id,
+            ordinal: 2,
+            about: Some(About::Checkable("acme/web".into())),
             name: "acme/web".to_owned(),
+            labels: BTreeMap::from([("tier".into(), "gold".into())]),
             status: Status::Down,
             severity: Severity::Down,
             text: "no answer".into(),
             since: NOON,
+            ended_at: Some(NOON),
         }],
     };
     Alert {
@@ -219,6 +228,7 @@ pub(crate) fn occurrence(planned_from: Moment, customer: &str) -> Occurrence {
         customer: customer.into(),
         span: Span { from: planned_from, until: planned_from.after(hours(4)) },
         triggered_at: Some(planned_from),
+        ends_at: Some(planned_from.after(hours(1))),
         cancelled: false,
         reminded: vec![259_200, 3_600],
         begun: true,
@@ -240,6 +250,7 @@ pub(crate) fn planned(customer: Option<&str>, until: Moment) -> PlannedWindow {
         effect: WindowEffect::NoChecks,
         sla_counts: true,
         flexible: Some(hours(1)),
+        reminders: vec![hours(72), hours(1)],
         impact: "no mail".into(),
         contact: "ben".into(),
     }
@@ -259,8 +270,8 @@ pub(crate) fn token(id: u64, hash: u8, customers: Option<&[&str]>) -> Token {
         scopes: vec![TokenScope::Read, TokenScope::Ack],
         customers: customers.map(names),
         made_at: NOON,
-        expires_at: None,
-        revoked_at: Some(NOON),
+        expires_at: Some(NOON.after(hours(1))),
+        revoked_at: None,
     }
 }
 

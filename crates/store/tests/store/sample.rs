@@ -87,6 +87,7 @@ pub(crate) fn transition(id: u32, step: u64) -> Transition {
         flapping: step % 2 == 1,
         centipercent: 4_250,
         cause: Some(Cause::new(CauseCode::Threshold, "rtt 120ms over 100ms")),
+        measures: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use model::{
     ProposalState, SlaClock, SlaStart, Wait,
 };
 
-use super::{PassageForm, SeverityWord, at, secs, text, texts};
+use super::{PassageForm, SeverityWord, ValueForm, at, secs, text, texts};
 use crate::api::{
     fault::Fault,
     shape::{At, Line, Text, shape, words},
@@ -126,6 +126,8 @@ shape! {
         last_good: Option<At>,
         /// The words of the last look.
         text: String,
+        /// What was measured when it changed last.
+        values: Vec<ValueForm>,
         /// Closed calls about the same, newest first.
         similar: Vec<u64>,
     }
@@ -180,6 +182,7 @@ impl From<&Proposal> for ProposalForm {
             symptoms_count: u64::from(it.evidence.symptoms_count),
             last_good: at(it.evidence.last_good),
             text: it.evidence.text.to_string(),
+            values: it.evidence.values.iter().map(ValueForm::from).collect(),
             similar: it.evidence.similar.iter().map(|it| it.0).collect(),
         };
         let candidate = |it: &model::Candidate| CandidateForm {
@@ -285,7 +288,7 @@ shape! {
         reference: String,
         /// The host or service whose end of work is waited for.
         name: Option<String>,
-        /// It must be fine for so long without a break.
+        /// Its results must be fine for so long without a break, from the first one to come on.
         fine_for_secs: Option<u64>,
         /// Since when it has been.
         fine_since: Option<At>,

@@ -1,5 +1,7 @@
 //! Silences, windows, duties and tokens: what people put up and take down again.
 
+use std::time::Duration;
+
 use model::{
     MatchOp, Matcher, NoteId, OccurrenceKey, Override, PlannedWindow, Scope, Silence, Span, Token,
     TokenScope, WindowEffect, WindowReport,
@@ -299,6 +301,9 @@ shape! {
         sla_counts: Option<bool>,
         /// It begins with the first bad news within the span and then lasts so long.
         flexible_secs: Option<u32>,
+        /// How long before the begin the customer is reminded by mail, at most 8 times; left out:
+        /// 72 h and 1 h before if it has a customer. An empty list: never.
+        remind_secs: Option<Vec<u32>>,
         /// What the customer will notice.
         impact: Option<Text>,
         /// Whom to ask.
@@ -314,6 +319,7 @@ impl WindowRequest {
             return Err(Fault::invalid("flexible_secs", "must be longer than 0"));
         }
         let customer = self.customer.map(|it| it.0).or_else(|| only.map(str::to_owned));
+        let reminders = reminders_of(self.remind_secs, customer.is_some())?;
         Ok(model::Command::PlanWindow(PlannedWindow {
             name: self.name.0.into(),
             customer: customer.map(Into::into),
@@ -321,11 +327,28 @@ impl WindowRequest {
             scope: scope_of(self.scope)?,
             effect: self.effect.map_or(WindowEffect::NoAlerts, |it| it.0),
             sla_counts: self.sla_counts.unwrap_or(false),
-            flexible: self.flexible_secs.map(|it| std::time::Duration::from_secs(it.into())),
+            flexible: self.flexible_secs.map(|it| Duration::from_secs(it.into())),
+            reminders,
             impact: self.impact.map_or_else(String::new, |it| it.0).into(),
             contact: self.contact.map_or_else(String::new, |it| it.0).into(),
         }))
     }
+}
+
+/// What was asked for, or what is usual for a customer's own.
+fn reminders_of(asked: Option<Vec<u32>>, of_customer: bool) -> Result<Vec<Duration>, Fault> {
+    let Some(asked) = asked else {
+        let usual = if of_customer { &PlannedWindow::REMINDERS[..] } else { &[] };
+        return Ok(usual.to_vec());
+    };
+    if asked.len() > PlannedWindow::REMINDERS_MAX {
+        let why = format!("at most {} reminders", PlannedWindow::REMINDERS_MAX);
+        return Err(Fault::invalid("remind_secs", why));
+    }
+    if asked.contains(&0) {
+        return Err(Fault::invalid("remind_secs", "must be longer than 0"));
+    }
+    Ok(asked.into_iter().map(|it| Duration::from_secs(it.into())).collect())
 }
 
 shape! {
@@ -526,6 +549,7 @@ impl TokenRequest {
 #[cfg(test)]
 mod tests {
     use model::Moment;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -550,5 +574,36 @@ mod tests {
         assert!(scope_of(vec![line("host"), vec![]]).is_err());
         assert!(scope_of(vec![line("")]).is_err());
         assert!(scope_of(vec![line("host"); LINES_MAX + 1]).is_err());
+    }
+
+    /// The reminders of what `fields` ask for, in hours, or where the fault is.
+    fn reminders(fields: &Value) -> Result<Vec<u64>, Value> {
+        let mut body = json!({
+            "name": "new disks",
+            "until": "2026-09-02T00:00:00Z",
+            "scope": [[{ "label": "host", "op": "is", "value": "web" }]],
+        });
+        let (Value::Object(body_fields), Value::Object(more)) = (&mut body, fields.clone()) else {
+            panic!("two objects");
+        };
+        body_fields.extend(more);
+        let request: WindowRequest = serde_json::from_value(body).unwrap();
+        let now = At(model::Moment::from_secs(1_788_256_800));
+        match request.command(now, None).map_err(|it| it.body()["errors"].clone())? {
+            model::Command::PlanWindow(it) => {
+                Ok(it.reminders.iter().map(|it| it.as_secs() / 3600).collect())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_customer_is_reminded_as_usual_unless_it_is_said_otherwise() {
+        assert_eq!(reminders(&json!({ "customer": "acme" })), Ok(vec![72, 1]));
+        assert_eq!(reminders(&json!({})), Ok(vec![]), "nobody's own");
+        assert_eq!(reminders(&json!({ "customer": "acme", "remind_secs": [] })), Ok(vec![]));
+        assert_eq!(reminders(&json!({ "remind_secs": [7200, 86400] })), Ok(vec![2, 24]));
+        assert!(reminders(&json!({ "remind_secs": [0] })).is_err());
+        assert!(reminders(&json!({ "remind_secs": vec![3600; 9] })).is_err());
     }
 }

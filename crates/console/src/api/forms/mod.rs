@@ -10,7 +10,7 @@ pub(crate) mod told;
 
 use std::time::Duration;
 
-use model::{Moment, Passage, Severity, Status};
+use model::{Measured, Moment, Passage, Reading, Severity, Status, Unit};
 
 use crate::api::shape::{At, shape, words};
 
@@ -48,6 +48,38 @@ shape! {
         hard: bool,
         /// Why; may be empty.
         text: String,
+    }
+}
+
+shape! {
+    /// A measured value.
+    out ValueForm {
+        /// The name of the measurement.
+        name: String,
+        /// A number in the unit, or a text.
+        value: serde_json::Value,
+        /// `seconds`, `percent`, `bytes`, `number`, `text` or `any`.
+        unit: &'static str,
+        /// The value for people: `120 ms`.
+        text: String,
+    }
+}
+
+impl From<&Measured> for ValueForm {
+    fn from(it: &Measured) -> Self {
+        let value = match &it.reading {
+            Reading::Number(value) => (*value).into(),
+            Reading::Text(text) => text.to_string().into(),
+        };
+        let unit = match it.unit {
+            Unit::Seconds => "seconds",
+            Unit::Percent => "percent",
+            Unit::Bytes => "bytes",
+            Unit::Number => "number",
+            Unit::Text => "text",
+            Unit::Any => "any",
+        };
+        Self { name: it.name.to_string(), value, unit, text: it.to_string() }
     }
 }
 

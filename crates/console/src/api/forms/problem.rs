@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use model::{Acknowledgement, Ending, Gate, Problem, Route, StateType, Told};
 
-use super::{PassageForm, SeverityWord, StatusWord, at, text, texts};
+use super::{PassageForm, SeverityWord, StatusWord, ValueForm, at, text, texts};
 use crate::api::{
     seams::CheckableView,
     shape::{At, Text, shape, words},
@@ -91,6 +91,8 @@ shape! {
         timeline: Vec<PassageForm>,
         /// When all was last well before it.
         last_good: Option<At>,
+        /// What was measured when it changed last.
+        values: Vec<ValueForm>,
         /// How often it was believed anew.
         occurrences: u64,
         /// The policy that it follows.
@@ -199,6 +201,7 @@ impl From<&Problem> for ProblemForm {
             told: it.told.iter().map(ToldForm::from).collect(),
             timeline: it.timeline.iter().map(PassageForm::from).collect(),
             last_good: at(it.last_good),
+            values: it.values.iter().map(ValueForm::from).collect(),
             occurrences: u64::from(it.occurrences),
             policy: text(it.policy.as_ref()),
             held_until: at(it.held_until),

@@ -6,7 +6,7 @@ use model::{Alert, AlertState, Decision, Event, GatePassed, VerdictOfDesk, Withd
 
 use super::{PassageForm, SeverityWord, StatusWord, at, text};
 use crate::api::{
-    seams::{Consequence, Story, WouldTell},
+    seams::{Consequence, Story, WouldAsk, WouldTell},
     shape::{At, Line, shape},
 };
 
@@ -231,8 +231,30 @@ shape! {
     out ConsequenceForm {
         /// What would be decided, in order.
         decisions: Vec<DecisionForm>,
-        /// Who would be told, in order of time.
+        /// Who would be told, in order of time, if nobody answers a question.
         told: Vec<WouldTellForm>,
+        /// Which duty leads would be asked at night whether it blocks the customer.
+        asked: Vec<WouldAskForm>,
+        /// When it would be proposed to the dispatcher, if within a day.
+        proposed_at: Option<At>,
+        /// When it would become a call by itself, if within a day.
+        called_at: Option<At>,
+    }
+}
+
+shape! {
+    /// A question to a duty lead, and what would follow from the answers.
+    out WouldAskForm {
+        /// Who is asked, and when.
+        asked: WouldTellForm,
+        /// Until when an answer is waited for.
+        until: At,
+        /// Does it count as blocking if none comes?
+        silence_means_blocking: bool,
+        /// Who would be told if the answer is that it blocks the customer.
+        if_blocking: Vec<WouldTellForm>,
+        /// Who would be told if the answer is that it can wait.
+        if_can_wait: Vec<WouldTellForm>,
     }
 }
 
@@ -266,6 +288,21 @@ impl From<&Consequence> for ConsequenceForm {
         Self {
             decisions: it.decisions.iter().map(DecisionForm::from).collect(),
             told: it.told.iter().map(WouldTellForm::from).collect(),
+            asked: it.asked.iter().map(WouldAskForm::from).collect(),
+            proposed_at: it.proposed_at.map(At),
+            called_at: it.called_at.map(At),
+        }
+    }
+}
+
+impl From<&WouldAsk> for WouldAskForm {
+    fn from(it: &WouldAsk) -> Self {
+        Self {
+            asked: WouldTellForm::from(&it.asked),
+            until: At(it.until),
+            silence_means_blocking: it.silence_means_blocking,
+            if_blocking: it.if_blocking.iter().map(WouldTellForm::from).collect(),
+            if_can_wait: it.if_can_wait.iter().map(WouldTellForm::from).collect(),
         }
     }
 }

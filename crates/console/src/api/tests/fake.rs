@@ -13,8 +13,8 @@ use std::{
 use model::{
     Acknowledgement, Actor, Alert, AlertKey, AlertState, Call, CallId, CallState, Command,
     Decision, DecisionId, Event, EventId, EventKind, Message, Moment, NoteId, OccurrenceKey,
-    Override, Problem, ProblemId, Proposal, ProposalId, ProposalState, Refusal, Reply, Request,
-    Silence, Token, VerdictOfDesk,
+    Override, PlannedWindow, Problem, ProblemId, Proposal, ProposalId, ProposalState, Refusal,
+    Reply, Request, Silence, Token, VerdictOfDesk,
 };
 use tokio::sync::watch;
 
@@ -260,6 +260,9 @@ impl Ledger for Fake {
             decisions: vec![decision(&what.name, &it.customer)],
             customer: it.customer,
             told: Vec::new(),
+            asked: Vec::new(),
+            proposed_at: None,
+            called_at: None,
         }))
     }
 
@@ -442,7 +445,8 @@ impl Kept {
             Command::Unsilence { silence } => gone(&mut self.silences, silence),
             Command::PlanWindow(window) => {
                 let (id, planned_from) = (self.new_id(), window.span.from);
-                let key = OccurrenceKey { window: format!("planned/{id}").into(), planned_from };
+                let name = PlannedWindow::name_of(NoteId(id));
+                let key = OccurrenceKey { window: name, planned_from };
                 let customer = window.customer.unwrap_or_default();
                 let mut view = super::objects::window(&customer);
                 (view.occurrence.key, view.occurrence.span) = (key.clone(), window.span);

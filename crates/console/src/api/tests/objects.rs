@@ -71,6 +71,7 @@ pub(crate) fn problem(id: u64, customer: &str) -> Problem {
         occurrences: 1,
         timeline: vec![passage],
         last_good: Some(NOW.before(Duration::from_secs(60))),
+        values: Vec::new(),
     }
 }
 
@@ -167,6 +168,7 @@ pub(crate) fn window(customer: &str) -> WindowView {
             customer: customer.into(),
             span: hour(),
             triggered_at: None,
+            ends_at: None,
             cancelled: false,
             reminded: Vec::new(),
             begun: true,

@@ -8,16 +8,19 @@ use model::{
 };
 
 use super::{
-    CALL_MESSAGES_MAX, CALL_TEXT_BYTES_MAX, CALLS_CLOSED_MAX, CALLS_OPEN_MAX, CaseNews, Cases,
-    TITLE_BYTES_MAX,
+    CALL_MESSAGES_MAX, CALL_TEXT_BYTES_MAX, CALLS_CLOSED_MAX, CALLS_OPEN_MAX, CallNote, CaseNews,
+    Cases, Opener, TITLE_BYTES_MAX,
     clocks::{self, Terms},
-    index::Due,
+    index::{Due, condition},
     proposals, waits, words,
 };
 use crate::desk::pen::{Note, Pen, Rules};
 
 /// What most of an event's text may be, in bytes; the whole of it is in the call.
 const EVENT_TEXT_BYTES_MAX: usize = 240;
+
+/// Who does what nobody has asked for.
+pub(super) const ENGINE: &str = "engine";
 
 /// A call that is to be opened.
 #[derive(Debug)]
@@ -74,7 +77,7 @@ impl Cases {
             });
             return None;
         }
-        let engine: Arc<str> = Arc::from("engine");
+        let engine: Arc<str> = Arc::from(ENGINE);
         if let Some(proposal) = self.index.proposals.get(&problem.about).copied() {
             return self.make_call_of(proposal, &engine, None, contract, rules, pen);
         }
@@ -154,7 +157,7 @@ impl Cases {
         let by = &**opening.by;
         let text = format!("{why}: {}", opening.title);
         self.call_event(id, EventKind::CallOpened, by, text, pen);
-        self.news.push(CaseNews::Opened(id));
+        self.news.push(CaseNews::Opened(id, opener(&opening)));
         // A clock that runs from an earlier moment on may have something to say already.
         self.wake_clocks(id, rules, pen);
         if let Some(person) = opening.assignee {
@@ -186,7 +189,9 @@ impl Cases {
         });
         self.schedule_clocks(id, rules);
         self.call_event(id, EventKind::CallAssigned, by, format!("to {person}"), pen);
-        self.news.push(CaseNews::Assigned(id, Arc::clone(person)));
+        if person != by {
+            self.news.push(CaseNews::Assigned(id, Arc::clone(person)));
+        }
     }
 
     /// The call blocks the customer: its clocks run day and night from now on. `false` if it did
@@ -219,9 +224,11 @@ impl Cases {
     ) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         self.index.remove(call);
+        let waited = condition(call).is_some();
         change(call);
         call.version += 1;
         self.index.add(call);
+        self.waits_changed |= waited || condition(call).is_some();
         let closed = call.state == CallState::Closed;
         let due = waits::due(call);
         pen.rows.push(Row::Call(Box::new(call.clone())));
@@ -234,7 +241,7 @@ impl Cases {
     }
 
     pub(super) fn call_event(
-        &self,
+        &mut self,
         id: CallId,
         kind: EventKind,
         by: &str,
@@ -243,8 +250,9 @@ impl Cases {
     ) {
         let Some(call) = self.calls.get(&id) else { return };
         let name = call.about.as_ref().map_or_else(|| call.title.clone(), model::About::name);
-        let text = words::cut(&text, EVENT_TEXT_BYTES_MAX).to_owned();
-        pen.event(Note { kind, customer: &call.customer, by, name, subject: id.0, text });
+        let short = words::cut(&text, EVENT_TEXT_BYTES_MAX).to_owned();
+        pen.event(Note { kind, customer: &call.customer, by, name, subject: id.0, text: short });
+        self.notes.push(CallNote { call: id, kind, by: Arc::from(by), text });
     }
 
     pub(super) fn forget_closed(&mut self) {
@@ -252,6 +260,14 @@ impl Cases {
             let Some(call) = self.calls.remove(&oldest) else { break };
             self.index.remove(&call);
         }
+    }
+}
+
+fn opener(opening: &Opening<'_>) -> Opener {
+    match opening.from {
+        From::Person(_) => Opener::Person(Arc::clone(opening.by)),
+        _ if **opening.by == *ENGINE => Opener::Policy,
+        _ => Opener::Dispatcher,
     }
 }
 

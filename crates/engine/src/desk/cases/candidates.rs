@@ -2,10 +2,10 @@
 
 use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
-use model::{About, Candidate, HelpLevel, Moment, Person, Problem, Severity};
+use model::{About, Candidate, HelpLevel, Moment, Override, Person, Problem, Severity};
 
-use super::{index::Index, words};
-use crate::desk::pen::Rules;
+use super::{Cases, words};
+use crate::desk::{pen::Rules, who};
 
 /// How many are suggested.
 const CANDIDATES_MAX: usize = 3;
@@ -34,11 +34,13 @@ pub(super) fn candidates(
     problem: &Problem,
     level: HelpLevel,
     rules: &Rules,
-    index: &Index,
+    cases: &Cases,
     now: Moment,
 ) -> Vec<Candidate> {
     let Some(subject) = subject(problem, rules) else { return Vec::new() };
-    let on_duty = on_duty(rules, now);
+    let overrides: Vec<_> = cases.overrides.values().collect();
+    let on_duty = on_duty(rules, &overrides, now);
+    let index = &cases.index;
     let mut all: Vec<_> = (0..)
         .zip(&rules.duty.people)
         .filter_map(|(place, person)| {
@@ -99,16 +101,8 @@ fn things(about: &About) -> Vec<&str> {
     }
 }
 
-/// The places of all who have a duty now.
-fn on_duty(rules: &Rules, now: Moment) -> BTreeSet<u32> {
-    let mut people = BTreeSet::new();
-    for shifts in &rules.times.shifts {
-        let after = shifts.partition_point(|it| it.span.from <= now);
-        if let Some(shift) = after.checked_sub(1).map(|it| &shifts[it])
-            && shift.span.holds(now)
-        {
-            people.extend(shift.people.iter().copied());
-        }
-    }
-    people
+/// The places of all who have a duty now, whoever stands in for whom.
+fn on_duty(rules: &Rules, overrides: &[&Override], now: Moment) -> BTreeSet<u32> {
+    let all = (0..).zip(&rules.duty.oncall);
+    all.flat_map(|(place, _)| who::on_call(place, rules, overrides, now).0).collect()
 }

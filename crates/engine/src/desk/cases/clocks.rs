@@ -268,7 +268,7 @@ impl Cases {
     }
 
     fn sla_event(
-        &self,
+        &mut self,
         id: CallId,
         promise: Promise,
         event: SlaEvent,

@@ -8,7 +8,7 @@ use model::{
 };
 
 use super::{
-    CaseNews, Promise,
+    CaseNews, Opener, Promise,
     testing::{Bench, HOUR, MINUTE, at, office},
 };
 use crate::desk::pen::{Pen, Rules};
@@ -78,7 +78,7 @@ fn warnings_and_breaches_come_once_at_their_time_also_across_restarts() {
     assert_eq!(
         seen,
         [
-            (0, CaseNews::Opened(call)),
+            (0, CaseNews::Opened(call, Opener::Dispatcher)),
             (30, warned(Promise::Respond, 50)),
             (48, warned(Promise::Respond, 80)),
             (60, CaseNews::SlaBreached(call, Promise::Respond)),
@@ -222,27 +222,59 @@ fn a_condition_has_to_hold_without_a_break() {
     bench.until(10);
     bench.belief("acme/web/http", true);
     bench.until(39);
-    bench.belief("acme/web/http", false);
+    bench.look("acme/web/http", false, false);
     bench.until(45);
-    assert!(!bench.call(call).ready_to_close, "it broke a minute before its time");
     bench.belief("acme/web/http", true);
+    assert!(!bench.call(call).ready_to_close, "it broke a minute before its time");
     bench.belief("acme/web/http", true);
     bench.cases = bench.restarted();
     bench.until(74);
+    bench.belief("acme/web/http", true);
     assert!(!bench.call(call).ready_to_close);
-    bench.until(75);
+    bench.until(300);
+    assert!(!bench.call(call).ready_to_close, "nobody has looked since");
+    bench.belief("acme/web/http", true);
     let it = bench.call(call);
     assert!(it.ready_to_close && it.state.word() == "suspended");
     assert_eq!(bench.events(EventKind::CallReady), 1);
     assert_eq!(bench.restarted().next_wake(), bench.cases.next_wake());
-    // It breaks after all.
+    // It breaks after all; one bad look alone is not believed.
+    bench.until(301);
+    bench.look("acme/web/http", false, false);
+    assert!(bench.call(call).ready_to_close);
     bench.belief("acme/web/http", false);
     assert!(!bench.call(call).ready_to_close);
     assert_eq!(bench.events(EventKind::CallNotReady), 1);
 }
 
 #[test]
-fn a_condition_that_holds_already_counts_from_now() {
+fn what_was_seen_before_a_wait_began_is_no_result_to_come() {
+    for minutes in [0, 60] {
+        let mut bench = Bench::new();
+        bench.belief("acme/web/http", true);
+        let (_, call) = bench.called("acme/db/port");
+        bench.done("anna", Command::Start { call });
+        bench.done("anna", Command::Suspend { call, wait: wait_for("acme/web/http", minutes) });
+        assert_eq!(bench.cases.awaited(), Some(vec!["acme/web/http".into()]));
+        assert_eq!(bench.cases.awaited(), None, "asked for once");
+        bench.belief("acme/web/http", true);
+        bench.until(600);
+        assert!(
+            !bench.call(call).ready_to_close,
+            "it was fine before, and nobody has looked since"
+        );
+        bench.belief("acme/web/http", true);
+        assert_eq!(bench.call(call).ready_to_close, minutes == 0);
+        bench.until(600 + minutes);
+        bench.belief("acme/web/http", true);
+        assert!(bench.call(call).ready_to_close);
+        bench.done("anna", Command::Resume { call });
+        assert_eq!(bench.cases.awaited(), Some(Vec::new()));
+    }
+}
+
+#[test]
+fn what_an_asker_says_of_the_past_does_not_count() {
     let mut bench = Bench::new();
     bench.belief("acme/web/http", true);
     let (_, call) = bench.called("acme/db/port");
@@ -253,29 +285,36 @@ fn a_condition_that_holds_already_counts_from_now() {
         fine_since: Some(Moment::ZERO),
     };
     bench.done("anna", Command::Suspend { call, wait: Wait::Process { until: forged } });
-    bench.until(59);
-    assert!(!bench.call(call).ready_to_close);
+    bench.until(1);
+    bench.belief("acme/web/http", true);
     bench.until(60);
+    bench.belief("acme/web/http", true);
+    assert!(!bench.call(call).ready_to_close);
+    bench.until(61);
+    bench.belief("acme/web/http", true);
     assert!(bench.call(call).ready_to_close);
 }
 
 #[test]
-fn a_cause_that_comes_back_takes_readiness_back_and_for_good() {
+fn a_cause_that_comes_back_takes_readiness_back_and_the_condition_counts_anew() {
     let mut bench = Bench::new();
     bench.belief("acme/job", true);
     let (problem, call) = bench.called("acme/web/http");
     bench.done("anna", Command::Start { call });
     bench.done("anna", Command::Suspend { call, wait: wait_for("acme/job", 5) });
+    bench.until(5);
+    bench.belief("acme/job", true);
     bench.until(10);
+    bench.belief("acme/job", true);
     assert!(bench.call(call).ready_to_close);
     bench.end(&problem, Ending::Recovered);
     let again = bench.believe("acme/web/http");
     bench.propose(&again);
     bench.until(100);
-    assert!(!bench.call(call).ready_to_close, "the condition did not keep the cause away");
-    bench.belief("acme/job", false);
     bench.belief("acme/job", true);
+    assert!(!bench.call(call).ready_to_close, "the condition did not keep the cause away");
     bench.until(105);
+    bench.belief("acme/job", true);
     assert!(bench.call(call).ready_to_close);
 }
 

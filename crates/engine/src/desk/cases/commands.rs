@@ -11,12 +11,15 @@ use model::{
 };
 
 use super::{
-    CALL_PROBLEMS_MAX, CALLS_OPEN_MAX, Cases, TEXT_BYTES_MAX, TITLE_BYTES_MAX, World,
+    CALL_PROBLEMS_MAX, CALLS_OPEN_MAX, CaseNews, Cases, TEXT_BYTES_MAX, TITLE_BYTES_MAX, World,
     calls::{self, From, Opening},
     clocks::Terms,
     waits, words,
 };
-use crate::desk::pen::{Pen, Rules};
+use crate::desk::{
+    pen::{Pen, Rules},
+    who,
+};
 
 /// A supplier's own number for a case, in bytes.
 const REFERENCE_BYTES_MAX: usize = 200;
@@ -351,6 +354,14 @@ impl Cases {
         if !calls::has_room(call, text) {
             return full(format!("call {id} has {} messages", call.messages.len()));
         }
+        if kind == MessageKind::ToCustomer {
+            let reached = who::to_customer(&call.customer, ask.rules);
+            if reached.routes.is_empty() {
+                return invalid(format!("it could not be sent: {}", reached.text));
+            }
+            self.news.push(CaseNews::Written(id, Arc::clone(ask.by()), text.to_owned()));
+        }
+        let call = self.find_call(ask, id)?;
         let answered = kind == MessageKind::FromCustomer
             && matches!(&call.state, CallState::Suspended { wait: Wait::Customer { .. }, .. });
         let now = pen.now;
@@ -416,22 +427,21 @@ impl Cases {
     }
 }
 
-/// What a call is to wait for, if that makes sense; what is fine now holds since now.
+/// What a call is to wait for, if that makes sense. What was seen before does not count.
 fn judged(ask: Ask<'_>, call: &Call, wait: &Wait) -> Found<Wait> {
     match wait {
         Wait::Process { until } => {
             let customer = until.name.split('/').next().unwrap_or("");
             let visible = *customer == *call.customer || ask.request.by.may_see(customer);
-            let fine = ask.world.is_fine(&until.name).filter(|_| visible);
-            let Some(fine) = fine else {
+            if ask.world.is_fine(&until.name).filter(|_| visible).is_none() {
                 let name = words::cut(&until.name, 240);
                 return invalid(format!("no host or service is called {name}"));
-            };
+            }
             if until.fine_for > FINE_FOR_MAX {
                 return invalid(format!("at most {}", words::of_duration(FINE_FOR_MAX)));
             }
             let mut until = until.clone();
-            until.fine_since = fine.then_some(ask.now);
+            until.fine_since = None;
             return ControlFlow::Continue(Wait::Process { until });
         }
         Wait::Customer { until } => until.map_or(ControlFlow::Continue(()), |it| ask.later(it))?,

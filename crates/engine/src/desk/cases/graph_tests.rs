@@ -9,7 +9,7 @@ use model::{
 };
 
 use super::{
-    CALL_MESSAGES_MAX, CALL_TEXT_BYTES_MAX, CaseNews, TEXT_BYTES_MAX,
+    CALL_MESSAGES_MAX, CALL_TEXT_BYTES_MAX, CaseNews, Opener, TEXT_BYTES_MAX,
     testing::{Bench, at},
 };
 
@@ -337,7 +337,10 @@ fn accepting_for_somebody_assigns_and_tells_who_got_it() {
     let it = bench.call(call);
     assert_eq!((it.state.word(), it.assignee.clone()), ("assigned", Some(anna())));
     assert_eq!((it.problems.clone(), it.proposals.clone()), (vec![problem.id], vec![proposal]));
-    assert_eq!(bench.news, [CaseNews::Opened(call), CaseNews::Assigned(call, anna())]);
+    assert_eq!(
+        bench.news,
+        [CaseNews::Opened(call, Opener::Dispatcher), CaseNews::Assigned(call, anna())]
+    );
     let ProposalState::Accepted { call: of, by, .. } = &bench.proposal(proposal).state else {
         panic!("{:?}", bench.proposal(proposal).state)
     };

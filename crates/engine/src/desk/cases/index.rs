@@ -144,6 +144,13 @@ impl Index {
         self.awaited.range(first..).take_while(|it| &*it.0 == name).map(|it| it.1).collect()
     }
 
+    /// The names that calls wait for, each once.
+    pub(super) fn awaited(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<_> = self.awaited.iter().map(|it| Arc::clone(&it.0)).collect();
+        names.dedup();
+        names
+    }
+
     /// Closed calls about the same, newest first.
     pub(super) fn closed_about(&self, about: &About) -> impl Iterator<Item = CallId> {
         let from = (about.clone(), Moment::ZERO, CallId(0));

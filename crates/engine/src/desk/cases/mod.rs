@@ -21,13 +21,15 @@ use std::{
 };
 
 use model::{
-    About, Call, CallId, CallState, Moment, ProblemId, Proposal, ProposalId, ProposalState,
+    About, Call, CallId, CallState, EventKind, Moment, NoteId, Override, ProblemId, Proposal,
+    ProposalId, ProposalState,
 };
 
 use super::pen::{Pen, Rules};
 pub(crate) use clocks::Promise;
 use index::{Due, Index, Timers};
 use proposals::Freshness;
+pub(crate) use waits::Heard;
 
 /// Proposals that wait for a dispatcher.
 pub(crate) const PROPOSALS_OPEN_MAX: usize = 5_000;
@@ -71,7 +73,7 @@ pub(crate) enum Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CaseNews {
     /// It was opened.
-    Opened(CallId),
+    Opened(CallId, Opener),
     /// Somebody got it: a person's id.
     Assigned(CallId, Arc<str>),
     /// So many percent of the time for a promise are spent.
@@ -82,6 +84,29 @@ pub(crate) enum CaseNews {
     Ready(CallId),
     /// It goes on by itself.
     Resumed(CallId),
+    /// Somebody wrote something to the customer: who, and what.
+    Written(CallId, Arc<str>, String),
+}
+
+/// Who opened a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Opener {
+    /// A policy, without anybody having agreed.
+    Policy,
+    /// A dispatcher, who saw the proposal and knows what to do with the call.
+    Dispatcher,
+    /// Somebody by hand.
+    Person(Arc<str>),
+}
+
+/// Something that happened to a call, for whoever keeps a ticket of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CallNote {
+    pub(crate) call: CallId,
+    pub(crate) kind: EventKind,
+    pub(crate) by: Arc<str>,
+    /// The whole of it.
+    pub(crate) text: String,
 }
 
 /// All proposals and calls.
@@ -95,7 +120,14 @@ pub(crate) struct Cases {
     fresh: BTreeMap<ProposalId, Freshness>,
     /// Calls whose clocks stand still because of a window.
     held: BTreeSet<CallId>,
+    /// Who stands in for whom, as people have asked.
+    pub(crate) overrides: BTreeMap<NoteId, Override>,
+    /// What became of proposals since the start, with the reason.
+    outcomes: BTreeMap<(&'static str, &'static str), u64>,
+    /// Calls wait for others than when it was last asked.
+    waits_changed: bool,
     news: Vec<CaseNews>,
+    notes: Vec<CallNote>,
 }
 
 impl Cases {
@@ -125,6 +157,7 @@ impl Cases {
     pub(crate) fn restore_call(&mut self, call: Call) {
         let id = call.id;
         self.index.add(&call);
+        self.waits_changed |= index::condition(&call).is_some();
         self.timers.set(Due::Wait(id), waits::due(&call));
         if call.state != CallState::Closed {
             self.timers.set(Due::Clocks(id), Some(Moment::ZERO));
@@ -172,6 +205,22 @@ impl Cases {
     /// What people may have to be told since this was last asked.
     pub(crate) fn news(&mut self) -> Vec<CaseNews> {
         std::mem::take(&mut self.news)
+    }
+
+    /// What happened to calls since this was last asked.
+    pub(crate) fn notes(&mut self) -> Vec<CallNote> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// What became of proposals since the start, with the reason if there is one.
+    pub(crate) fn outcomes(&self) -> &BTreeMap<(&'static str, &'static str), u64> {
+        &self.outcomes
+    }
+
+    /// Until when the proposal about it has been put off by a person.
+    pub(crate) fn snoozed_until(&self, about: &About) -> Option<Moment> {
+        let proposal = self.index.proposals.get(about)?;
+        self.proposals.get(proposal)?.snoozed_until
     }
 }
 

@@ -9,7 +9,7 @@ use model::{
 
 use super::{
     Cases, PROPOSALS_DONE_MAX, PROPOSALS_OPEN_MAX, Place, TEXT_BYTES_MAX, TITLE_BYTES_MAX,
-    candidates, index::Due, words,
+    calls::ENGINE, candidates, index::Due, words,
 };
 use crate::desk::pen::{Note, Pen, Rules};
 
@@ -24,7 +24,7 @@ const SIMILAR_MAX: usize = 5;
 const EVIDENCE_REST: Duration = Duration::from_secs(1);
 
 /// What a proposal shows of its problem.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Shown {
     title: String,
     severity: Severity,
@@ -33,7 +33,7 @@ pub(super) struct Shown {
 }
 
 /// When an open proposal was last written, and what is to be written next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Freshness {
     written_at: Moment,
     pending: Option<Box<Shown>>,
@@ -51,6 +51,7 @@ impl Shown {
             symptoms_count: u32::try_from(problem.symptoms.len()).unwrap_or(u32::MAX),
             last_good: problem.last_good,
             text: bounded_text(&problem.text),
+            values: problem.values.clone(),
             similar,
         };
         Self {
@@ -150,8 +151,8 @@ impl Cases {
             return;
         }
         let other_help = (shown.severity, shown.level) != (now_shown.severity, now_shown.level);
-        let candidates = other_help
-            .then(|| candidates::candidates(problem, shown.level, rules, &self.index, pen.now));
+        let candidates =
+            other_help.then(|| candidates::candidates(problem, shown.level, rules, self, pen.now));
         self.forget_pending(id);
         self.change_proposal(id, pen, |it| {
             shown.show(it);
@@ -223,7 +224,7 @@ impl Cases {
     ) -> ProposalId {
         let id = ProposalId(pen.id());
         let shown = Shown::of(problem, self.similar(&problem.about));
-        let candidates = candidates::candidates(problem, shown.level, rules, &self.index, pen.now);
+        let candidates = candidates::candidates(problem, shown.level, rules, self, pen.now);
         let proposal = Proposal {
             id,
             version: 0,
@@ -245,6 +246,7 @@ impl Cases {
         };
         let text = proposal.title.clone();
         self.index.proposals.insert(problem.about.clone(), id);
+        *self.outcomes.entry(("made", "")).or_default() += 1;
         self.proposals.insert(id, proposal);
         self.change_proposal(id, pen, |_| ());
         self.proposal_event(id, EventKind::Proposed, "engine", text, pen);
@@ -256,7 +258,7 @@ impl Cases {
             return self.refresh(problem, rules, pen);
         }
         let shown = Shown::of(problem, self.similar(&problem.about));
-        let candidates = candidates::candidates(problem, shown.level, rules, &self.index, pen.now);
+        let candidates = candidates::candidates(problem, shown.level, rules, self, pen.now);
         self.forget_pending(id);
         self.change_proposal(id, pen, |it| {
             shown.show(it);
@@ -300,6 +302,7 @@ impl Cases {
         } else {
             self.index.proposals.remove(&proposal.about);
             self.index.done.insert(id);
+            *self.outcomes.entry(outcome(&proposal.state)).or_default() += 1;
             self.forget_done();
         }
         let due = self.proposal_due(id);
@@ -361,6 +364,18 @@ pub(super) fn title(problem: &Problem) -> String {
     let text = problem.text.trim();
     let colon = if text.is_empty() { "" } else { ": " };
     words::line(&format!("{name} {how}{colon}{text}"), TITLE_BYTES_MAX)
+}
+
+/// What became of a proposal and why, in words for counting.
+fn outcome(state: &ProposalState) -> (&'static str, &'static str) {
+    match state {
+        ProposalState::Open => ("made", ""),
+        ProposalState::Accepted { by, .. } if **by == *ENGINE => ("accepted", "policy"),
+        ProposalState::Accepted { .. } => ("accepted", ""),
+        ProposalState::Merged { .. } => ("merged", ""),
+        ProposalState::Dismissed { reason, .. } => ("dismissed", words::of_reason(*reason)),
+        ProposalState::Withdrawn { .. } => ("withdrawn", ""),
+    }
 }
 
 /// How a problem ended, in words.

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{
-    About, Actor, CallId, Command, DismissReason, Ending, EventKind, HelpLevel, Passage, Problem,
-    ProposalId, ProposalState, Refusal, Reply, Severity, Status,
+    About, Actor, CallId, Command, DismissReason, Ending, EventKind, HelpLevel, NoteId, Override,
+    Passage, Problem, ProposalId, ProposalState, Refusal, Reply, Severity, Shift, Span, Status,
 };
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     candidates::level,
     testing::{Bench, at, policy, problem},
 };
+use crate::desk::pen::Rules;
 
 #[test]
 fn the_same_cause_adds_to_the_proposal_that_waits() {
@@ -346,6 +347,67 @@ fn candidates_are_ordered_by_skill_then_duty_then_load_then_the_last_call() {
     let (_, id) = bench.proposed("acme/sw3/port");
     assert!(suggested(&bench, id)[0].starts_with("bruno"), "anna had the last one");
     assert_eq!(bench.restarted().index.newest("anna"), Some(CallId(call)));
+}
+
+#[test]
+fn whoever_stands_in_has_the_duty_and_so_has_the_next_rotation_where_one_names_nobody() {
+    let mut bench = Bench::new();
+    let stand_in = |span| Override {
+        id: NoteId(1),
+        oncall: "desk".into(),
+        person: "anna".into(),
+        span,
+        by: "dispatch".into(),
+    };
+    let it = stand_in(Span { from: at(0), until: at(60) });
+    bench.cases.overrides.insert(it.id, it);
+    let (_, id) = bench.proposed("acme/sw1/port");
+    assert_eq!(suggested(&bench, id)[0], "anna: skill network 3, on duty, no open calls");
+    assert_eq!(suggested(&bench, id)[1], "bruno: skill network 3, not on duty, no open calls");
+    bench.until(60);
+    let (_, id) = bench.proposed("acme/sw2/port");
+    assert_eq!(suggested(&bench, id)[0], "bruno: skill network 3, on duty, no open calls");
+
+    // The rotation of the house names nobody, and hands on to one that does.
+    let mut duty = (*bench.rules.duty).clone();
+    let mut night = duty.oncall[0].clone();
+    night.name = "night".into();
+    duty.oncall[0].otherwise = Some(1);
+    duty.oncall.push(night);
+    let mut times = (*bench.rules.times).clone();
+    let always = times.shifts[0][0].span;
+    times.shifts = vec![Arc::from([]), Arc::from([Shift { span: always, people: vec![2] }])];
+    bench.rules = Rules { duty: Arc::new(duty), times: Arc::new(times) };
+    let (_, id) = bench.proposed("acme/sw3/port");
+    assert_eq!(suggested(&bench, id)[2], "chloe: skill network 1, on duty, no open calls");
+}
+
+#[test]
+fn what_becomes_of_proposals_is_counted() {
+    let mut bench = Bench::new();
+    let (problem, _) = bench.proposed("acme/a/http");
+    bench.end(&problem, Ending::Recovered);
+    let (_, call) = bench.called("acme/b/http");
+    let (_, proposal) = bench.proposed("acme/c/http");
+    bench.done("anna", Command::Merge { proposal, call });
+    let (_, proposal) = bench.proposed("acme/d/http");
+    let text = String::new();
+    bench.done("anna", Command::Dismiss { proposal, reason: DismissReason::Known, text });
+    let (problem, _) = bench.proposed("acme/e/http");
+    let Bench { cases, rules, pen, .. } = &mut bench;
+    assert!(cases.call_for(&problem, &policy(), Some(0), rules, pen).is_some());
+    let counted: Vec<_> = bench.cases.outcomes().iter().map(|it| (*it.0, *it.1)).collect();
+    assert_eq!(
+        counted,
+        [
+            (("accepted", ""), 1),
+            (("accepted", "policy"), 1),
+            (("dismissed", "known"), 1),
+            (("made", ""), 5),
+            (("merged", ""), 1),
+            (("withdrawn", ""), 1),
+        ]
+    );
 }
 
 #[test]

@@ -7,13 +7,13 @@ use std::{
 };
 
 use model::{
-    About, Actor, Call, CallId, CallState, Command, Contract, Customer, Duty, Ending, Event,
-    EventKind, HelpLevel, Hours, Ladder, Moment, Pauses, Person, Policy, Problem, ProblemId,
-    Proposal, ProposalId, Refusal, Reply, Request, Row, Severity, Shift, SlaStart, Span, Status,
-    Times,
+    About, Actor, Call, CallId, CallState, Channel, Command, Contract, Customer, Duty, Ending,
+    Event, EventKind, HelpLevel, Hours, Ladder, Moment, Oncall, Pauses, Person, Policy, Problem,
+    ProblemId, Proposal, ProposalId, Refusal, Reply, Request, Rotation, Row, Severity, Shift,
+    SlaStart, Span, Status, Times,
 };
 
-use super::{CaseNews, Cases, Place, World};
+use super::{CaseNews, Cases, Heard, Place, World};
 use crate::desk::pen::{Pen, Rules};
 
 pub(super) const MINUTE: u64 = 60;
@@ -57,6 +57,7 @@ pub(super) fn contract() -> Contract {
         starts: SlaStart::Opened,
         warn_percent: vec![50, 80],
         policy: None,
+        tickets: None,
     }
 }
 
@@ -70,11 +71,38 @@ fn customer(name: &str, contract: Option<u32>) -> Customer {
     }
 }
 
+fn mail() -> Channel {
+    Channel {
+        name: "mail".into(),
+        at: "channels".into(),
+        kind: "email".into(),
+        params: Arc::default(),
+        personal: Some("email".into()),
+        resolve: true,
+        group: None,
+        limit: None,
+        ttl: Duration::from_secs(HOUR),
+        resend_unknown: true,
+        fallback: None,
+        refresh: None,
+    }
+}
+
 /// Anna and Bruno know networks, Bruno has the duty; Chloe knows databases and gives help on the
 /// spot.
 pub(super) fn rules() -> Rules {
     let duty = Duty {
-        customers: vec![customer("acme", Some(0)), customer("globex", None)],
+        customers: vec![
+            Customer { contacts: vec!["it@acme.example".into()], ..customer("acme", Some(0)) },
+            customer("globex", None),
+        ],
+        channels: vec![mail()],
+        oncall: vec![Oncall {
+            name: "desk".into(),
+            at: "oncall".into(),
+            rotation: Rotation { zone: "UTC".into(), layers: Vec::new() },
+            otherwise: None,
+        }],
         people: vec![
             person("anna", &[("network", 3)], HelpLevel::TeleAssistance),
             person("bruno", &[("network", 3)], HelpLevel::TeleAssistance),
@@ -136,6 +164,7 @@ pub(super) fn problem(id: u64, name: &str) -> Problem {
         occurrences: 1,
         timeline: Vec::new(),
         last_good: None,
+        values: Vec::new(),
     }
 }
 
@@ -271,7 +300,13 @@ impl Bench {
 
     pub(super) fn belief(&mut self, name: &str, fine: bool) {
         self.world.fine.insert(name.to_owned(), fine);
-        self.cases.belief_changed(name, fine, self.pen.now, &self.world, &mut self.pen);
+        self.look(name, fine, true);
+    }
+
+    /// A result came in; it may be one bad look that is not believed.
+    pub(super) fn look(&mut self, name: &str, fine: bool, hard: bool) {
+        let heard = Heard { at: self.pen.now, fine, hard };
+        self.cases.result_came(name, heard, &self.world, &mut self.pen);
         self.keep();
     }
 

@@ -1,16 +1,40 @@
 //! What happens to a call by itself: its causes come and go, and what it waits for happens.
 
+use std::sync::Arc;
+
 use model::{About, Call, CallId, CallState, Ending, EventKind, Moment, Problem, ProblemId, Wait};
 
 use super::{CALL_PROBLEMS_MAX, CaseNews, Cases, World, clocks::Terms, index::condition, words};
 use crate::desk::pen::{Pen, Rules};
 
+/// A conclusive result, as those who wait for it see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// When it came.
+    pub(crate) at: Moment,
+    /// Is what is seen since then fine?
+    pub(crate) fine: bool,
+    /// Is that believed?
+    pub(crate) hard: bool,
+}
+
 impl Cases {
+    /// Whom shards have to watch, by name, because a call waits for results; `None` if that is as
+    /// it was when this was last asked.
+    pub(crate) fn awaited(&mut self) -> Option<Vec<Arc<str>>> {
+        std::mem::take(&mut self.waits_changed).then(|| self.index.awaited())
+    }
+
+    /// The same, whether it has changed or not.
+    pub(crate) fn awaited_now(&self) -> Vec<Arc<str>> {
+        self.index.awaited()
+    }
+
     /// A problem has ended: its proposal is withdrawn unless somebody has touched it, and its call
     /// may be closed once no other problem of it is open.
     ///
     /// One that ended because another problem explains it is still bad; its call waits until what
-    /// it is about is fine ([`Cases::belief_changed`]).
+    /// it is about is fine ([`Cases::result_came`]).
     pub(crate) fn problem_ended(&mut self, problem: &Problem, world: &dyn World, pen: &mut Pen) {
         if let Some(id) = self.index.proposals.get(&problem.about).copied() {
             self.cause_is_gone(id, problem, pen);
@@ -25,23 +49,22 @@ impl Cases {
         }
     }
 
-    /// A host or service is believed fine, or not fine any more, since `at`.
-    pub(crate) fn belief_changed(
+    /// A result of a host or service came in, whether it changed anything or not.
+    pub(crate) fn result_came(
         &mut self,
         name: &str,
-        fine: bool,
-        at: Moment,
+        result: Heard,
         world: &dyn World,
         pen: &mut Pen,
     ) {
         for id in self.index.waiting_for(name) {
-            if fine {
-                self.begins_to_hold(id, at, pen);
+            if result.fine {
+                self.holds_still(id, result.at, pen);
             } else {
-                self.does_not_hold(id, world, pen);
+                self.does_not_hold(id, result, world, pen);
             }
         }
-        if !fine {
+        if !result.fine {
             return;
         }
         let Some(id) = self.index.call_about(&About::Checkable(name.into())) else { return };
@@ -51,17 +74,33 @@ impl Cases {
         }
     }
 
-    fn begins_to_hold(&mut self, id: CallId, at: Moment, pen: &mut Pen) {
-        let since = self.calls.get(&id).and_then(condition).map(|it| it.fine_since);
-        if since == Some(None) {
-            self.change_call(id, pen, |it| set_fine_since(it, Some(at)));
+    /// A fine result that a call waits for. Results alone make it ready and no clock does: as long
+    /// as nobody looks, nobody knows.
+    fn holds_still(&mut self, id: CallId, at: Moment, pen: &mut Pen) {
+        let Some(call) = self.calls.get(&id).filter(|it| !it.ready_to_close) else { return };
+        let CallState::Suspended { wait, since } = &call.state else { return };
+        let Wait::Process { until } = wait else { return };
+        if at <= *since {
+            return; // What came before the wait began is not what is waited for.
+        }
+        let fine_since = until.fine_since.unwrap_or(at);
+        let enough = at >= fine_since.after(until.fine_for);
+        let why = format!("waited for {}, which holds", words::of_wait(wait));
+        if until.fine_since.is_none() {
+            self.change_call(id, pen, |it| set_fine_since(it, Some(fine_since)));
+        }
+        if enough {
+            self.make_ready(id, &why, pen);
         }
     }
 
-    fn does_not_hold(&mut self, id: CallId, world: &dyn World, pen: &mut Pen) {
+    fn does_not_hold(&mut self, id: CallId, result: Heard, world: &dyn World, pen: &mut Pen) {
         let Some(call) = self.calls.get(&id) else { return };
-        if condition(call).is_none_or(|it| it.fine_since.is_none()) {
+        if condition(call).and_then(|it| it.fine_since).is_none_or(|it| result.at <= it) {
             return;
+        }
+        if call.ready_to_close && !result.hard {
+            return; // One bad look is not believed yet.
         }
         // Its problems may be over all the same; then it stays ready.
         let over = !call.problems.is_empty() && all_over(call, None, world);
@@ -84,17 +123,16 @@ impl Cases {
         if known && !ready {
             return self.worsen(id, problem, pen);
         }
-        let now = pen.now;
         self.change_call(id, pen, |call| {
             if !known {
                 add_problem(call, problem.id);
             }
             call.severity = call.severity.max(problem.severity);
-            call.ready_to_close = false;
-            if holds(call, now) {
+            if call.ready_to_close {
                 // It has to hold anew: it did not keep the cause away.
                 set_fine_since(call, None);
             }
+            call.ready_to_close = false;
         });
         let kind = if ready { EventKind::CallNotReady } else { EventKind::ProposedAgain };
         let text = format!("came up again: {}", super::proposals::title(problem));
@@ -120,17 +158,11 @@ impl Cases {
         self.news.push(CaseNews::Ready(id));
     }
 
-    /// What a call waits for has happened, or its time has come.
+    /// The moment has come until which a call waits at most.
     pub(super) fn wake_wait(&mut self, id: CallId, at: Moment, rules: &Rules, pen: &mut Pen) {
         let Some(call) = self.calls.get(&id) else { return };
         let CallState::Suspended { wait, .. } = &call.state else { return };
-        let why = match wait {
-            Wait::Process { .. } => {
-                let why = format!("waited for {}, which holds", words::of_wait(wait));
-                return self.make_ready(id, &why, pen);
-            }
-            wait => format!("waited for {} until now", words::of_wait(wait)),
-        };
+        let why = format!("waited for {} until now", words::of_wait(wait));
         self.go_on(id, at, &why, rules, pen);
     }
 
@@ -164,9 +196,8 @@ impl Cases {
 pub(super) fn due(call: &Call) -> Option<Moment> {
     let CallState::Suspended { wait, .. } = &call.state else { return None };
     match wait {
-        // Ready already: there is nothing more to say.
-        Wait::Process { .. } if call.ready_to_close => None,
-        Wait::Process { until } => Some(until.fine_since?.after(until.fine_for)),
+        // Results end it, and no clock does.
+        Wait::Process { .. } => None,
         Wait::Customer { until } | Wait::Supplier { until, .. } => *until,
     }
 }
@@ -186,12 +217,6 @@ pub(super) fn add_problem(call: &mut Call, problem: ProblemId) {
         call.problems.pop();
     }
     call.problems.push(problem);
-}
-
-fn holds(call: &Call, now: Moment) -> bool {
-    condition(call)
-        .and_then(|it| Some(it.fine_since?.after(it.fine_for)))
-        .is_some_and(|it| it <= now)
 }
 
 fn set_fine_since(call: &mut Call, since: Option<Moment>) {

@@ -48,6 +48,9 @@ pub(super) fn of_call(it: &Call, now: Moment) -> String {
 /// What a call waits for.
 pub(super) fn of_wait(wait: &Wait) -> String {
     match wait {
+        Wait::Process { until } if until.fine_for.is_zero() => {
+            format!("a fine result of {}", until.name)
+        }
         Wait::Process { until } => {
             format!("{} to be fine for {}", until.name, of_duration(until.fine_for))
         }

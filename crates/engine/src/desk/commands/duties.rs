@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use model::{
-    Alert, AlertKind, EventKind, NoteId, Override, Refusal, Reply, Request, Row, Span, Token,
+    Alert, AlertKind, EventKind, Moment, NoteId, Override, ProblemId, Refusal, Reply, Request, Row,
+    Span, Token,
 };
 
 use super::{NOTES_MAX, conflict, done, full, invalid};
 use crate::desk::{
     Desk,
+    outbox::{says_bad, tales},
     who::{EVERYBODY, place_of_person},
 };
 
@@ -20,6 +22,11 @@ impl Desk {
         person: &Arc<str>,
         span: Span,
     ) -> Reply {
+        let now = self.pen.now;
+        if self.overrides.len() >= NOTES_MAX {
+            // What is over has been shown for as long as there was room.
+            self.overrides.retain(|_, it| it.span.until > now);
+        }
         if self.overrides.len() >= NOTES_MAX {
             return full("overrides");
         }
@@ -36,6 +43,7 @@ impl Desk {
         let by = Arc::clone(&request.by.name);
         let it = Override { id, oncall: Arc::clone(oncall), person: Arc::clone(person), span, by };
         self.pen.rows.push(Row::Override(Box::new(it.clone())));
+        self.cases.overrides.insert(id, it.clone());
         self.overrides.insert(id, it);
         let (name, by) = (format!("oncall/{oncall}"), &request.by.name);
         self.note(EventKind::Overridden, "", by, name, id.0, format!("{person} takes it"));
@@ -46,6 +54,7 @@ impl Desk {
         let Some(it) = self.overrides.remove(&id) else {
             return Reply::Refused(Refusal::Unknown);
         };
+        self.cases.overrides.remove(&id);
         self.pen.rows.push(Row::Gone(id));
         let name = format!("oncall/{}", it.oncall);
         self.note(EventKind::OverrideEnded, "", &request.by.name, name, id.0, String::new());
@@ -79,6 +88,11 @@ impl Desk {
     }
 
     pub(super) fn create_token(&mut self, request: &Request, token: &Token) -> Reply {
+        let now = self.pen.now;
+        if self.tokens.len() >= NOTES_MAX {
+            // The store keeps those that are over, for the record.
+            self.tokens.retain(|_, it| is_in_force(it, now));
+        }
         if self.tokens.len() >= NOTES_MAX {
             return full("tokens");
         }
@@ -108,11 +122,23 @@ impl Desk {
         done(id.0, 2)
     }
 
+    fn tells_of_what_is_over(&self, alert: &Alert) -> bool {
+        let over = |id: ProblemId| id != ProblemId(0) && !self.problems.contains_key(&id);
+        tales(alert).iter().any(|it| says_bad(it.kind) && over(it.problem))
+    }
+
     /// A dead alert is to be tried again.
     pub(crate) fn redeliver(&mut self, ticket: u64, request: &Request, alert: Option<Alert>) {
+        if self.answered_before(ticket, request) {
+            return;
+        }
         let seen = alert.filter(|it| request.by.may_see(&it.content.customer));
         let reply = match seen {
             None => Reply::Refused(Refusal::Unknown),
+            // Nobody would hear of the end, which has been.
+            Some(alert) if self.tells_of_what_is_over(&alert) => {
+                conflict("the problem that it tells of is over".to_owned())
+            }
             Some(alert) => {
                 let (key, name) = (alert.key, format!("alert {}", alert.key));
                 let customer = Arc::clone(&alert.content.customer);
@@ -127,4 +153,8 @@ impl Desk {
         };
         self.answer(ticket, request, reply);
     }
+}
+
+fn is_in_force(token: &Token, now: Moment) -> bool {
+    token.revoked_at.is_none() && token.expires_at.is_none_or(|it| it > now)
 }

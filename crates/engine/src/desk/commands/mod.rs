@@ -25,14 +25,18 @@ const AHEAD_MAX: std::time::Duration = std::time::Duration::from_secs(400 * 86_4
 
 impl Desk {
     pub(crate) fn asked(&mut self, ticket: u64, request: &Request) {
-        if let Some(key) = &request.repeat_key
-            && let Some(reply) = self.answers.get(key)
-        {
-            let reply = reply.clone();
-            return self.effects.push(Effect::Answer { ticket, reply });
+        if !self.answered_before(ticket, request) {
+            let reply = self.obey(request);
+            self.answer(ticket, request, reply);
         }
-        let reply = self.obey(request);
-        self.answer(ticket, request, reply);
+    }
+
+    /// A repeat gets the answer that the first one got, and does nothing.
+    fn answered_before(&mut self, ticket: u64, request: &Request) -> bool {
+        let before = request.repeat_key.as_ref().and_then(|it| self.answers.get(it));
+        let Some(reply) = before.cloned() else { return false };
+        self.effects.push(Effect::Answer { ticket, reply });
+        true
     }
 
     fn answer(&mut self, ticket: u64, request: &Request, reply: Reply) {

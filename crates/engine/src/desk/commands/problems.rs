@@ -9,7 +9,8 @@ use model::{
 
 use super::{AHEAD_MAX, bad_text, conflict, done, invalid};
 use crate::desk::{
-    Desk, cases::Place, deliveries::forget_withdrawn, ladder::NO_STEP, problems::policy_of, upkeep::unpark,
+    Desk, cases::Place, deliveries::forget_withdrawn, problems::policy_of, steps::NO_STEP,
+    upkeep::unpark,
 };
 
 impl Desk {

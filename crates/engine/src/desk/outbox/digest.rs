@@ -7,11 +7,14 @@ use model::{
     Status,
 };
 
+pub(super) use crate::desk::steps::DIGEST_STEP;
+
 /// Alerts in one digest; what is over goes into the next one.
 pub(crate) const DIGEST_MEMBERS_MAX: usize = 1_000;
 
-/// The step of the ladder that a digest pretends to come from; no ladder has so many.
-pub(super) const DIGEST_STEP: u32 = u32::MAX - 1;
+/// Bytes of labels in one digest, which bounds its row and its message; what is over goes into the
+/// next one.
+pub(crate) const DIGEST_LABEL_BYTES_MAX: usize = 1 << 20;
 
 /// Names in the title of a digest.
 const NAMES_IN_TITLE_MAX: usize = 3;
@@ -73,17 +76,34 @@ pub(super) fn title_of(members: &[Member]) -> String {
 
 fn member_of(alert: &Alert) -> Member {
     let content = &alert.content;
-    let name = content.about.as_ref().map_or_else(|| content.title.clone(), model::About::name);
+    // What is new about a call stands in its title, whatever the call is about.
+    let is_case = matches!(alert.kind, AlertKind::Call | AlertKind::Message | AlertKind::Window);
+    let about = content.about.as_ref().filter(|_| !is_case);
+    let name = about.map_or_else(|| content.title.clone(), model::About::name);
     Member {
         key: alert.key,
         kind: alert.kind,
         problem: alert.problem,
+        ordinal: alert.ordinal,
+        about: content.about.clone(),
         name,
+        labels: content.labels.clone(),
         status: content.status,
         severity: content.severity,
         text: Arc::clone(&content.text),
         since: content.since,
+        ended_at: content.ended_at,
     }
+}
+
+/// How many of the alerts with labels of so many bytes fit into one digest; the first always does.
+pub(super) fn fitting(sizes: impl Iterator<Item = usize>) -> usize {
+    let mut room = DIGEST_LABEL_BYTES_MAX;
+    let fits = |size: usize| {
+        room = room.checked_sub(size)?;
+        Some(())
+    };
+    sizes.take(DIGEST_MEMBERS_MAX).map_while(fits).count().max(1)
 }
 
 /// What all have in common, or nothing.

@@ -251,7 +251,6 @@ impl Outbox {
         self.detach(key);
         let entry = self.entries.remove(&key)?;
         let packed = entry.packed;
-        self.labels.forget(&packed);
         self.expiry.remove(&(packed.expires_at, key));
         let path = &mut self.paths[packed.route as usize];
         self.doors[path.door as usize].waiting -= 1;
@@ -262,6 +261,7 @@ impl Outbox {
             self.lines.remove(packed.problem, packed.route, packed.ordinal, key);
         }
         let alert = Alert { state, ..packed.unpack(key, &path.route) };
+        self.labels.forget(packed);
         pen.rows.push(Row::Alert(Box::new(alert.clone())));
         Some(alert)
     }
@@ -319,7 +319,7 @@ impl Outbox {
     fn fates_in_digests(&self, problem: ProblemId) -> BTreeMap<u32, Fate> {
         let lists = |key: &AlertKey| {
             self.entries.get(key).is_some_and(|it| {
-                it.packed.members().iter().any(|it| it.problem == problem && says_bad(it.kind))
+                it.packed.members().any(|it| it.problem == problem && says_bad(it.kind))
             })
         };
         let digests = self.lines.digests_of(problem).filter(|it| lists(&it.1));

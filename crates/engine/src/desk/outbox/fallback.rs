@@ -6,18 +6,15 @@
 
 use model::{Alert, AlertKey, AlertKind, AlertState, Channel, Duty, Member, ProblemId, Route};
 
-use super::{digest, find_channel};
+use super::{digest, find_channel, gathers};
 use crate::desk::{
     pen::{Pen, Rules},
+    steps::FALLBACK_STEP,
     who::EVERYBODY,
 };
 
 /// So often an alert is handed on to a fallback.
 const FALLBACK_HOPS_MAX: u32 = 3;
-
-/// The step that an alert pretends to come from which was handed on once; the next ones follow.
-/// No ladder has so many steps.
-const FALLBACK_STEP: u32 = u32::MAX - 1_000;
 
 /// The route that gets `dead` instead of its own.
 pub(super) fn route_of(dead: &Alert, rules: &Rules) -> Option<Route> {
@@ -45,6 +42,15 @@ pub(super) fn route_of(dead: &Alert, rules: &Rules) -> Option<Route> {
         channel = next(duty, channel)?;
     }
     None
+}
+
+/// What a dead digest lists, an alert each, if the channel that gets it tells each problem by
+/// itself: there a digest would be one thing that no resolve ends. Nothing if it may stay whole.
+pub(super) fn apart(dead: &Alert, channel: &str, rules: &Rules) -> Vec<Alert> {
+    if gathers(find_channel(rules, channel)) {
+        return Vec::new();
+    }
+    dead.apart()
 }
 
 /// The alert that goes to the fallback route of `dead`.
@@ -91,6 +97,7 @@ fn is_worth_it(kind: AlertKind) -> bool {
         | AlertKind::Missed
         | AlertKind::Question
         | AlertKind::Call
+        | AlertKind::Message
         | AlertKind::Window => true,
         AlertKind::Acknowledged | AlertKind::Resolve | AlertKind::Heartbeat | AlertKind::Test => {
             false

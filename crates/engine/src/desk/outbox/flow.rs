@@ -180,8 +180,9 @@ impl Outbox {
             self.reserve(route, leaves_at);
             return None;
         }
-        let keys: Vec<AlertKey> =
-            path.group.values().take(digest::DIGEST_MEMBERS_MAX).copied().collect();
+        let entries = path.group.values().filter_map(|it| self.entries.get(it));
+        let fitting = digest::fitting(entries.map(|it| it.packed.label_bytes()));
+        let keys: Vec<AlertKey> = path.group.values().take(fitting).copied().collect();
         let key = match keys[..] {
             [] => return None,
             [single] => {

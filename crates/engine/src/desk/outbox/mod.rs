@@ -202,7 +202,7 @@ impl Entry {
     fn may_gather(&self) -> bool {
         let alone = matches!(
             self.packed.kind,
-            AlertKind::Heartbeat | AlertKind::Question | AlertKind::Test
+            AlertKind::Heartbeat | AlertKind::Question | AlertKind::Message | AlertKind::Test
         );
         !alone && self.is_untried() && !self.packed.is_digest()
     }
@@ -245,6 +245,13 @@ impl Outbox {
         }
         self.lines.of_problem(problem).next().is_some()
             || self.lines.digests_of(problem).next().is_some()
+    }
+
+    /// Does an alert about this problem wait on this route, also within a digest?
+    pub(crate) fn waits_on(&self, problem: ProblemId, route: &Route) -> bool {
+        let Some(route) = self.paths_by_route.get(route).copied() else { return false };
+        self.lines.line(problem, route).next().is_some()
+            || self.lines.digests_of(problem).any(|it| it.0 == route)
     }
 
     /// A waiting alert as it is now.
@@ -325,6 +332,11 @@ impl Outbox {
         pen: &mut Pen,
     ) -> Option<Alert> {
         fallback::alert_of(self.installation, dead, ordinal, rules, pen)
+    }
+
+    /// What a dead digest lists, an alert each, if its fallback `route` takes no digests.
+    pub(crate) fn apart(&self, dead: &Alert, route: &Route, rules: &Rules) -> Vec<Alert> {
+        fallback::apart(dead, &route.channel, rules)
     }
 
     /// Tries a dead alert again, under its own key. `false` if it is not dead, or its channel has

@@ -231,7 +231,8 @@ fn what_is_taken_is_delivered_and_nothing_waits() {
     assert_eq!(bench.due(), [key]);
     assert!(bench.rows[&key].may_have_arrived, "a hand-out is written down before it is sent");
     assert_eq!(bench.due(), []);
-    let tale = Tale { problem: ProblemId(1), kind: AlertKind::Trigger, status: Status::Critical, key };
+    let tale =
+        Tale { problem: ProblemId(1), kind: AlertKind::Trigger, status: Status::Critical, key };
     let reached = Settled::Reached { route: to_hook(), key, tales: vec![tale] };
     assert_eq!(bench.settle(key, Delivery::Taken), Some(reached));
     assert_eq!(bench.state(key), &AlertState::Delivered { at: BEGIN });
@@ -369,6 +370,72 @@ fn never_is_final_at_once_and_the_fallback_is_told_what_matters() {
 }
 
 #[test]
+fn a_digest_falls_apart_where_each_problem_is_told_by_itself() {
+    let mut sms = Channel { group: Some(MINUTE), fallback: Some(0), ..channel("sms") };
+    sms.personal = Some("phone".into());
+    let mut bench = Bench::new(vec![channel("hook"), sms]);
+    let to = route("sms", "anna");
+    bench.trigger(1, &to);
+    bench.due();
+    bench.trigger(2, &to);
+    bench.owe(3, AlertKind::Resolve, 1, &to);
+    assert_eq!(bench.due(), []);
+    bench.wake();
+    let [digest] = bench.due()[..] else { panic!("one message") };
+    let never = Delivery::Never { fault: "400".into() };
+    let Some(Settled::Dead { alert, fallback: Some(to) }) = bench.settle(digest, never) else {
+        panic!("it is dead, and goes elsewhere");
+    };
+    let apart = bench.outbox.apart(&alert, &to, &bench.rules);
+    let mut handed_on = Vec::new();
+    for dead in &apart {
+        let own = &bench.rows[&dead.key];
+        assert_eq!((dead.problem, dead.kind, dead.ordinal), (own.problem, own.kind, own.ordinal));
+        assert_eq!(dead.content.labels, own.content.labels);
+        assert_eq!(dead.content.customer, own.content.customer);
+        handed_on.extend(bench.outbox.fallback_of(dead, 0, &bench.rules, &mut bench.pen));
+    }
+    let [instead] = &handed_on[..] else { panic!("a resolve goes nowhere: {handed_on:?}") };
+    assert_eq!((&instead.route, instead.problem), (&to_hook(), ProblemId(2)));
+    assert!(instead.content.members.is_empty());
+    // One that gathers takes it whole.
+    let grouped = Channel { group: Some(MINUTE), ..channel("hook") };
+    assert!(bench.outbox.apart(&alert, &to, &rules(vec![grouped])).is_empty());
+}
+
+#[test]
+fn labels_in_a_digest_are_pooled_and_bounded() {
+    let mut bench = sms(Some(MINUTE), None);
+    let anna = route("sms", "anna");
+    bench.trigger(1, &anna);
+    bench.due();
+    let large: Arc<str> = "x".repeat(digest::DIGEST_LABEL_BYTES_MAX / 4).into();
+    for it in 2..12 {
+        let mut alert = alert(it, AlertKind::Trigger, 0, &anna, BEGIN, &bench.rules);
+        alert.content.labels = BTreeMap::from([("large".into(), Arc::clone(&large))]);
+        bench.outbox.owe(alert, &bench.rules, &mut bench.pen);
+    }
+    bench.commit();
+    let mut listed = 0;
+    while listed < 10 {
+        bench.wake();
+        for key in bench.due() {
+            let pooled = bench.outbox.labels.len();
+            assert_eq!(pooled, 2, "one set for all that wait, and the first one's");
+            let members = &bench.rows[&key].content.members;
+            let labels = members.iter().flat_map(|it| it.labels.values());
+            let bytes: usize = labels.map(|it| it.len()).sum();
+            assert!(bytes <= digest::DIGEST_LABEL_BYTES_MAX, "{bytes} bytes");
+            listed += members.len().max(1);
+            bench.settle(key, Delivery::Taken);
+        }
+    }
+    assert_eq!(listed, 10, "nobody is left out");
+    bench.outbox.problem_ended(ProblemId(1), &mut bench.pen);
+    assert!(bench.outbox.labels.len() <= 1, "what has gone is forgotten");
+}
+
+#[test]
 fn chains_of_fallbacks_end() {
     let with = |name: &str, fallback: Option<u32>| Channel { fallback, ..channel(name) };
     // a -> b -> c -> a, and d -> d.
@@ -416,6 +483,10 @@ fn the_first_page_goes_at_once_and_the_others_follow_in_one_digest() {
     assert!(row.is_waiting() && row.may_have_arrived && row.kind == AlertKind::Trigger);
     let listed: Vec<_> = row.content.members.iter().map(|it| it.key).collect();
     assert_eq!(listed, members);
+    for it in &row.content.members {
+        let own = &bench.rows[&it.key];
+        assert_eq!((&it.labels, &it.about), (&own.content.labels, &own.content.about));
+    }
     assert_eq!(row.content.title, "3 alerts: acme/web2, acme/web3, acme/web4");
     assert_eq!(row.content.labels.len(), 1, "the labels that all have: {:?}", row.content.labels);
     // The next one goes into the next digest; alone, it stays what it is.

@@ -67,11 +67,16 @@ impl LabelPool {
     }
 
     /// To be called when `packed` does not wait any more.
-    pub(super) fn forget(&mut self, packed: &Packed) {
-        let labels = &packed.content.labels;
-        // One here and one in `packed`.
-        if Arc::strong_count(labels) <= 2 {
-            self.0.remove(labels);
+    pub(super) fn forget(&mut self, packed: Packed) {
+        let Told { labels, rare, .. } = *packed.content;
+        let listed = rare.map_or_else(Box::default, |it| it.members);
+        // One after the other: members of one digest may share a set, and the last of them takes it
+        // out of the pool.
+        for labels in listed.into_iter().map(|it| it.labels).chain([labels]) {
+            // One here and one in the pool.
+            if Arc::strong_count(&labels) <= 2 {
+                self.0.remove(&labels);
+            }
         }
     }
 
@@ -88,7 +93,26 @@ struct Rare {
     symptoms: Box<[Arc<str>]>,
     symptoms_count: u32,
     by: Box<str>,
-    members: Box<[Member]>,
+    members: Box<[Listed]>,
+}
+
+/// A [`Member`].
+#[derive(Clone, Debug, PartialEq)]
+struct Listed {
+    /// Without its labels.
+    member: Member,
+    labels: Labels,
+}
+
+impl Listed {
+    fn of(mut member: Member, pool: &mut LabelPool) -> Self {
+        let labels = pool.share(std::mem::take(&mut member.labels));
+        Self { member, labels }
+    }
+
+    fn unpack(self) -> Member {
+        Member { labels: self.labels.iter().cloned().collect(), ..self.member }
+    }
 }
 
 impl Packed {
@@ -104,7 +128,7 @@ impl Packed {
             symptoms: content.symptoms.into_boxed_slice(),
             symptoms_count: content.symptoms_count,
             by: Box::from(&*content.by),
-            members: content.members.into_boxed_slice(),
+            members: content.members.into_iter().map(|it| Listed::of(it, pool)).collect(),
         };
         let content = Told {
             about: content.about,
@@ -154,7 +178,7 @@ impl Packed {
             symptoms_count: rare.symptoms_count,
             by: Arc::from(rare.by),
             title: told.title.to_string(),
-            members: rare.members.into_vec(),
+            members: rare.members.into_iter().map(Listed::unpack).collect(),
         };
         Alert {
             key,
@@ -174,13 +198,18 @@ impl Packed {
         }
     }
 
-    /// What it lists, if it is a digest.
-    pub(super) fn members(&self) -> &[Member] {
-        self.content.rare.as_ref().map_or(&[], |it| &it.members)
+    /// What it lists, if it is a digest; without labels.
+    pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.content.rare.iter().flat_map(|it| &it.members).map(|it| &it.member)
     }
 
     /// Is it a digest?
     pub(super) fn is_digest(&self) -> bool {
-        !self.members().is_empty()
+        self.members().next().is_some()
+    }
+
+    /// Bytes of its labels.
+    pub(super) fn label_bytes(&self) -> usize {
+        self.content.labels.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 }

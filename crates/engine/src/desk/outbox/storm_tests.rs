@@ -459,7 +459,9 @@ impl World {
             for member in &digest.content.members {
                 assert_eq!(listed.insert(member.key, digest.key), None, "listed twice");
                 let into = AlertState::Aggregated { into: digest.key };
-                assert_eq!(self.rows[&member.key].state, into);
+                let own = &self.rows[&member.key];
+                assert_eq!(own.state, into);
+                assert_eq!(member.labels, own.content.labels);
             }
         }
         let aggregated =

@@ -34,6 +34,11 @@ impl Judge {
             | Command::Block { call } => {
                 shelf.calls.get(call).map(|it| (it.version..=it.version, may(&it.customer)))
             }
+            Command::RevokeToken { id } => {
+                let standing = shelf.tokens.get(id).filter(|it| it.revoked_at.is_none());
+                // One that has been taken back is nobody's any more.
+                Some((0..=u64::MAX, standing.is_some()))
+            }
             _ => None,
         };
         Some(Asked { request: request.clone(), object })
@@ -98,6 +103,13 @@ impl Judge {
             Command::Close { call, .. } => {
                 view.shelf.calls.get(call).is_some_and(|it| it.closed_at.is_some())
             }
+            Command::RevokeToken { id } => {
+                view.shelf.tokens.get(id).is_some_and(|it| it.revoked_at.is_some())
+            }
+            Command::EndOverride { id } => !view.shelf.overrides.contains_key(id),
+            Command::Redeliver { alert } => {
+                view.shelf.alerts.get(alert).is_some_and(|it| it.is_waiting() || it.attempts > 0)
+            }
             _ => true,
         };
         self.demand(right, || format!("answered as done, and is not: {command:?}"));
@@ -107,7 +119,10 @@ impl Judge {
     pub(super) fn judge_cases(&mut self, view: &View<'_>) {
         let wrong = view.shelf.proposals.values().rev().take(50).find(|it| match &it.state {
             ProposalState::Accepted { call, .. } | ProposalState::Merged { call, .. } => {
-                view.shelf.calls.get(call).is_none_or(|call| !call.proposals.contains(&it.id))
+                let lacks = |call: &model::Call| {
+                    !call.proposals.contains(&it.id) || !call.problems.contains(&it.problem)
+                };
+                view.shelf.calls.get(call).is_none_or(lacks)
             }
             _ => false,
         });

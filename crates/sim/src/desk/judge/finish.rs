@@ -34,11 +34,15 @@ impl Judge {
             let uplink = |it: &&Problem| it.about == About::Own("uplink".into());
             let uplink = view.shelf.open().filter(uplink).count();
             self.demand(uplink == 1, || format!("{uplink} problems of ours while we are blind"));
+            self.judge_own_told(view);
             return self.demand(pages.is_empty(), || format!("told while we are blind: {pages:?}"));
         }
         let open: Vec<_> = others.map(|it| it.about.name()).collect();
         self.demand(open.len() == 1, || format!("the outage has these problems: {open:?}"));
         self.demand(pages.len() <= 1, || format!("the outage has these pages: {pages:?}"));
+        for it in view.shelf.open().filter(|it| !own(it)) {
+            self.judge_announcement(view, it);
+        }
         let down = view.estate.items.iter().enumerate().filter(|(place, it)| {
             it.site == Some(0) && !view.looks.all[*place].kept.status.is_fine()
         });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{About, Moment, OccurrenceKey, Problem, Scope, Span};
+use model::{About, Moment, OccurrenceKey, Problem, Scope, Span, WindowEffect};
 
 use super::View;
 
@@ -11,6 +11,7 @@ pub(super) struct Effective {
     pub(super) key: OccurrenceKey,
     pub(super) span: Span,
     pub(super) scope: Scope,
+    pub(super) effect: WindowEffect,
 }
 
 /// What `name` says of what `problem` is about.
@@ -31,27 +32,30 @@ fn label<'a>(view: &View<'a>, problem: &'a Problem, name: &str) -> &'a str {
 pub(super) fn windows(view: &View<'_>) -> Vec<Effective> {
     let duty = &view.estate.duty;
     let configured = duty.windows.iter().zip(&view.estate.times.windows).flat_map(|(it, spans)| {
-        spans.iter().map(move |span| (Arc::clone(&it.name), *span, it.scope.clone(), it.flexible))
+        spans.iter().map(move |span| {
+            (Arc::clone(&it.name), *span, it.scope.clone(), it.flexible, it.effect)
+        })
     });
     let planned = view.shelf.planned.iter().map(|(id, it)| {
-        (Arc::from(format!("planned/{id}")), it.span, it.scope.clone(), it.flexible)
+        (Arc::from(format!("planned/{id}")), it.span, it.scope.clone(), it.flexible, it.effect)
     });
-    let effective = configured.chain(planned).filter_map(|(window, span, scope, flexible)| {
-        let key = OccurrenceKey { window, planned_from: span.from };
-        let known = view.shelf.occurrences.get(&key);
-        if known.is_some_and(|it| it.cancelled) {
-            return None;
-        }
-        let span = known.map_or(span, |it| it.span);
-        let span = match flexible {
-            None => span,
-            Some(length) => {
-                let from = known?.triggered_at?;
-                Span { from, until: from.after(length) }
+    let effective =
+        configured.chain(planned).filter_map(|(window, span, scope, flexible, effect)| {
+            let key = OccurrenceKey { window, planned_from: span.from };
+            let known = view.shelf.occurrences.get(&key);
+            if known.is_some_and(|it| it.cancelled) {
+                return None;
             }
-        };
-        Some(Effective { key, span, scope })
-    });
+            let span = known.map_or(span, |it| it.span);
+            let span = match flexible {
+                None => span,
+                Some(length) => {
+                    let from = known?.triggered_at?;
+                    Span { from, until: known?.ends_at.unwrap_or(from.after(length)) }
+                }
+            };
+            Some(Effective { key, span, scope, effect })
+        });
     effective.collect()
 }
 

@@ -5,8 +5,10 @@
 //! is a bug in the desk, in the driver or in the judge, and never overlooked.
 
 mod cases;
+mod duty;
 mod finish;
 mod gates;
+mod prompt;
 mod rows;
 mod scan;
 mod sends;
@@ -24,6 +26,8 @@ use super::{
     looks::{Held, Looks},
     shelf::Shelf,
 };
+pub(crate) use prompt::OWN_KNOWN_AFTER;
+
 use crate::trace::Trace;
 
 /// What was seen, so that a green run can be told from an empty one.
@@ -69,6 +73,20 @@ pub struct Seen {
     pub withheld: u64,
     /// Times at which we could not see.
     pub blind: u64,
+    /// Mass outages that had to be announced at once.
+    pub announced: u64,
+    /// Hypotheses.
+    pub supposed: u64,
+    /// Signs of life.
+    pub heartbeats: u64,
+    /// Overrides of a rotation, and those told because of one.
+    pub overrides: u64,
+    /// See `overrides`.
+    pub instead: u64,
+    /// Tokens made or taken back.
+    pub tokens: u64,
+    /// Dead alerts that were tried again.
+    pub redelivered: u64,
 }
 
 /// What the judge may look at.
@@ -97,6 +115,8 @@ struct Life {
     taken: bool,
     /// Nobody knows whether it has arrived.
     doubtful: bool,
+    /// Somebody wanted it to be tried again when it was dead.
+    again: bool,
 }
 
 /// One problem on one route, as its receiver sees it.
@@ -166,6 +186,11 @@ pub(crate) struct Judge {
     rules_since: Moment,
     blind_since: Option<Moment>,
     sees_since: Option<Moment>,
+    outage: prompt::Outage,
+    stalled_since: Option<Moment>,
+    unready: BTreeMap<CallId, u32>,
+    /// The last time at which nobody was told of a problem, and by which gate.
+    withheld: BTreeMap<ProblemId, (Moment, std::sync::Arc<str>)>,
 }
 
 /// What one batch has brought.
@@ -175,6 +200,8 @@ struct Fresh {
     alerts: Vec<AlertKey>,
     handed_out: Vec<AlertKey>,
     dead: Vec<AlertKey>,
+    /// Triggers that were withdrawn, and certainly not sent.
+    withdrawn: Vec<AlertKey>,
     told: BTreeSet<AlertKey>,
     decided: BTreeSet<ProblemId>,
     events: BTreeSet<(&'static str, u64)>,
@@ -202,6 +229,7 @@ impl Judge {
 
     /// It has been kept, row by row.
     pub(crate) fn after(&mut self, view: &View<'_>, batch: &Batch) {
+        self.note_outage(view, batch);
         self.judge_sight(view);
         self.judge_problems(view);
         self.judge_alerts(view, batch);
@@ -245,6 +273,9 @@ impl Judge {
 
     /// A process has started.
     pub(crate) fn restarted(&mut self) {
+        // Until it hears otherwise, a new process believes that the timetable gets on.
+        self.stalled_since = None;
+        self.unready.clear();
         self.seen.restarts += 1;
         self.glances.clear();
         self.unexplained.clear();

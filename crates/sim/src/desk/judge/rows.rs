@@ -1,8 +1,8 @@
 //! Row by row: versions, ids, states that only go forward, keys that mean one thing.
 
 use model::{
-    Alert, AlertKind, AlertState, Call, CallState, Decision, Event, EventKind, Problem, ProblemId,
-    Proposal, Row, VerdictOfDesk,
+    Alert, AlertKind, AlertState, Call, CallState, Command, Decision, Event, EventKind, Pauses,
+    Problem, ProblemId, Proposal, Row, VerdictOfDesk, Wait, WithdrawReason,
 };
 
 use super::{Judge, Life, View, gates, identity, says_bad, tales_of};
@@ -44,12 +44,13 @@ impl Judge {
                 let reported = before.is_some_and(|it| it.report.is_some());
                 self.demand(!reported || it.report.is_some(), || format!("window {key:?} again"));
             }
-            _ => {}
+            other => self.note_row(view, other),
         }
     }
 
     fn problem(&mut self, view: &View<'_>, it: &Problem) {
         let id = it.id;
+        self.judge_hold(view, it);
         let before = view.shelf.problems.get(&id);
         let version = before.map_or(0, |it| it.version);
         self.demand(it.version == version + 1, || {
@@ -104,8 +105,14 @@ impl Judge {
         self.last_decision = id;
         self.fresh.decided.insert(it.problem);
         match &it.verdict {
-            VerdictOfDesk::Told { alerts } => self.fresh.told.extend(alerts),
-            VerdictOfDesk::Nobody { .. } => self.seen.withheld += 1,
+            VerdictOfDesk::Told { alerts } => {
+                self.withheld.remove(&it.problem);
+                self.fresh.told.extend(alerts);
+            }
+            VerdictOfDesk::Nobody { reason, .. } => {
+                self.withheld.insert(it.problem, (it.at, std::sync::Arc::clone(reason)));
+                self.seen.withheld += 1;
+            }
             VerdictOfDesk::Done { .. } => {}
         }
     }
@@ -118,10 +125,11 @@ impl Judge {
             Some(before) => {
                 let same = self.lives.get(&key).is_some_and(|it| it.identity == now);
                 self.demand(same, || format!("key {key} means something else: {before:?} {it:?}"));
-                self.demand(before.is_waiting(), || {
+                let again = self.is_tried_again(before);
+                self.demand(before.is_waiting() || again, || {
                     format!("alert {key} was {:?} and is {:?}", before.state, it.state)
                 });
-                self.demand(it.attempts >= before.attempts, || {
+                self.demand(it.attempts >= before.attempts || again, || {
                     format!("alert {key} forgets tries")
                 });
                 if it.may_have_arrived && !before.may_have_arrived && it.is_waiting() {
@@ -141,12 +149,31 @@ impl Judge {
                     self.fresh.dead.push(key);
                 } else {
                     self.seen.withdrawn += 1;
+                    let suppressed = AlertState::Withdrawn { reason: WithdrawReason::Suppressed };
+                    if it.state == suppressed
+                        && it.kind == AlertKind::Trigger
+                        && !it.may_have_arrived
+                    {
+                        self.fresh.withdrawn.push(key);
+                    }
                 }
                 if !it.may_have_arrived {
                     self.forget_telling(view, it);
                 }
             }
         }
+    }
+
+    /// Does somebody ask right now that this dead one be tried again?
+    fn is_tried_again(&mut self, dead: &Alert) -> bool {
+        let wanted = Command::Redeliver { alert: dead.key };
+        let asked = self.asked.as_ref().is_some_and(|it| it.request.command == wanted);
+        let again = asked && matches!(dead.state, AlertState::Dead { .. });
+        if again && let Some(life) = self.lives.get_mut(&dead.key) {
+            (life.again, life.ended, life.ended_at) = (true, 0, None);
+            self.seen.redelivered += 1;
+        }
+        again
     }
 
     /// Whoever was to hear of something by this alert has not heard of it.
@@ -165,6 +192,7 @@ impl Judge {
         let known = self.lives.insert(key, Life { identity, ..Life::default() });
         self.demand(known.is_none(), || format!("key {key} is used again"));
         self.fresh.alerts.push(key);
+        self.note_announcement(it);
         self.seen.digests += u64::from(!it.content.members.is_empty());
         self.seen.resolves += u64::from(it.kind == AlertKind::Resolve);
         if it.may_have_arrived && it.is_waiting() {
@@ -235,6 +263,7 @@ impl Judge {
             let open = before.state != CallState::Closed;
             self.demand(open, || format!("call {id} was closed and changes"));
             self.demand(is_edge(from, to), || format!("call {id} goes from {from} to {to}"));
+            self.judge_pauses(view, it);
             for (was, is) in [(&before.respond, &it.respond), (&before.resolve, &it.resolve)] {
                 let (Some(was), Some(is)) = (was, is) else { continue };
                 let kept = was.breached_at.is_none() || was.breached_at == is.breached_at;
@@ -251,6 +280,50 @@ impl Judge {
                 open.insert(id)
             };
             self.fresh.abouts.insert(about.clone());
+        }
+    }
+
+    /// The clocks of a call that waits stand still if its contract says so.
+    fn judge_pauses(&mut self, view: &View<'_>, it: &Call) {
+        let CallState::Suspended { wait, .. } = &it.state else { return };
+        let contracts = view.estate.duty.contracts.iter();
+        let Some(contract) = contracts.clone().find(|one| Some(&one.name) == it.contract.as_ref())
+        else {
+            return;
+        };
+        let Pauses { respond, resolve } = contract.pauses;
+        for (waits, clock) in [(respond, &it.respond), (resolve, &it.resolve)] {
+            let stands = match wait {
+                Wait::Process { .. } => waits.process,
+                Wait::Customer { .. } => waits.customer,
+                Wait::Supplier { .. } => waits.supplier,
+            };
+            let runs =
+                clock.as_ref().is_some_and(|it| it.met_at.is_none() && it.paused_since.is_none());
+            self.demand(!(stands && runs), || format!("a clock of call {} runs: {wait:?}", it.id));
+        }
+    }
+
+    /// Who was to be told by something that was withdrawn unsent does not count as told.
+    fn judge_withdrawn(&mut self, view: &View<'_>) {
+        for key in std::mem::take(&mut self.fresh.withdrawn) {
+            let Some(it) = view.shelf.alerts.get(&key) else { continue };
+            let problem = view.shelf.problems.get(&it.problem).filter(|it| it.is_open());
+            let Some(told) = problem.and_then(|problem| problem.told.get(&it.route)) else {
+                continue;
+            };
+            // What became of an older one that is on its way is not known yet.
+            let pending = view.shelf.alerts.values().any(|other| {
+                let tells = tales_of(other, view.shelf);
+                let same = tells.iter().any(|tale| tale.0 == it.problem && says_bad(tale.1));
+                other.key != key
+                    && other.route == it.route
+                    && same
+                    && other.is_waiting()
+            });
+            self.demand(pending || told.status == told.arrived, || {
+                format!("{key} was withdrawn, and counts as told: {told:?}")
+            });
         }
     }
 
@@ -292,6 +365,7 @@ impl Judge {
 
     /// Every alert was decided, lists all its members, and may be handed out now.
     pub(super) fn judge_alerts(&mut self, view: &View<'_>, batch: &Batch) {
+        self.judge_withdrawn(view);
         for key in std::mem::take(&mut self.fresh.told) {
             let known = view.shelf.alerts.contains_key(&key);
             self.demand(known, || format!("a decision tells by {key}, which is not kept"));
@@ -333,11 +407,13 @@ impl Judge {
         let decided = alone || is_fallback(it);
         let told = decided || self.once.contains(&(0, key.to_string()));
         self.demand(told, || format!("{} {key} is owed without a decision", it.kind.word()));
+        self.judge_sign_of_life(batch.at, it);
         let Some(problem) = view.shelf.problems.get(&it.problem) else { return };
         if it.kind == AlertKind::Trigger && it.step < STEPS {
             let policy = problem.policy.as_ref().and_then(|it| view.estate.policy(it));
             let step = policy.and_then(|policy| policy.steps.get(it.step as usize));
             let same = problem.opened_at >= self.rules_since;
+            self.judge_duty(view, batch.at, it, step.map_or(&[], |it| &it.to));
             let plain = same && policy.is_some_and(|it| it.hours.is_none());
             if let Some(step) = step.filter(|_| plain) {
                 let due = problem.opened_at.after(step.after);
@@ -366,7 +442,8 @@ impl Judge {
     /// What leaves for the first time must still be allowed to.
     fn judge_hand_out(&mut self, view: &View<'_>, batch: &Batch, key: model::AlertKey) {
         let Some(it) = view.shelf.alerts.get(&key) else { return };
-        if it.attempts > 0 || self.lives.get(&key).is_some_and(|it| it.ended > 0 || it.doubtful) {
+        let known = |it: &Life| it.ended > 0 || it.doubtful || it.again;
+        if it.attempts > 0 || self.lives.get(&key).is_some_and(known) {
             return;
         }
         for (problem, kind, _, _) in tales_of(it, view.shelf) {

@@ -57,9 +57,10 @@ impl Judge {
     /// The receiver hears of one problem for the first time by this alert.
     fn hear(&mut self, problem: ProblemId, alert: &Alert, kind: AlertKind, ordinal: u32) {
         let route = alert.route.clone();
+        let again = self.lives.get(&alert.key).is_some_and(|it| it.again);
         let tale = self.tales.entry((problem, route)).or_default();
-        // What a fallback lists was numbered for another route.
-        let foreign = is_fallback(alert) && !alert.content.members.is_empty();
+        // What a fallback lists was numbered for another route, and what is tried again comes late.
+        let foreign = again || is_fallback(alert) && !alert.content.members.is_empty();
         let last = if foreign { None } else { tale.last.replace(ordinal) };
         let knew = tale.may_know;
         tale.may_know |= says_bad(kind);

@@ -17,13 +17,13 @@ use store::{Batch, Order};
 const NAMES_PER_ORDER: usize = 10_000;
 
 /// Orders that wait for the store, the last one still open.
-pub(crate) struct Outbox {
+pub(crate) struct Backlog {
     store: Sender<Order>,
     closed: VecDeque<Order>,
     batch: Batch,
 }
 
-impl Outbox {
+impl Backlog {
     /// Nothing, for shard number `shard`.
     pub(crate) fn new(shard: u32, store: Sender<Order>) -> Self {
         let batch = Batch { shard, ..Batch::default() };
@@ -148,26 +148,26 @@ mod tests {
     #[test]
     fn a_place_that_is_used_again_never_mixes_two_names_however_full_the_store_is() {
         let (store, orders) = crossbeam_channel::bounded(1);
-        let mut outbox = Outbox::new(0, store);
+        let mut backlog = Backlog::new(0, store);
         let place = CheckableId(0);
-        outbox.name(place, "a");
-        outbox.name(CheckableId(1), "b");
-        outbox.send();
+        backlog.name(place, "a");
+        backlog.name(CheckableId(1), "b");
+        backlog.send();
         // The store is full from here on.
         for attempt in 1..=2 {
-            outbox.batch().beliefs.push((place, belief(attempt)));
-            outbox.batch().position_last = u64::from(attempt);
-            outbox.send();
+            backlog.batch().beliefs.push((place, belief(attempt)));
+            backlog.batch().position_last = u64::from(attempt);
+            backlog.send();
         }
-        outbox.forget("a");
-        outbox.name(place, "c");
-        outbox.send();
-        outbox.batch().beliefs.push((place, belief(3)));
-        assert_eq!(outbox.rows(), 3);
+        backlog.forget("a");
+        backlog.name(place, "c");
+        backlog.send();
+        backlog.batch().beliefs.push((place, belief(3)));
+        assert_eq!(backlog.rows(), 3);
         let mut seen = Vec::new();
         while let Ok(order) = orders.try_recv() {
             seen.push(told(&order));
-            outbox.send();
+            backlog.send();
         }
         let expected = [
             r#"names [(CheckableId(0), "a"), (CheckableId(1), "b")]"#,
@@ -177,16 +177,16 @@ mod tests {
             "batch 2 [3]",
         ];
         assert_eq!(seen, expected);
-        assert_eq!(outbox.rows(), 0);
+        assert_eq!(backlog.rows(), 0);
     }
 
     #[test]
     fn a_store_that_takes_nothing_does_not_hold_up_the_end() {
         let (store, _orders) = crossbeam_channel::bounded(1);
-        let mut outbox = Outbox::new(0, store);
-        outbox.batch().beliefs.push((CheckableId(0), belief(1)));
-        assert!(outbox.send_all(Duration::from_millis(1)));
-        outbox.batch().beliefs.push((CheckableId(0), belief(2)));
-        assert!(!outbox.send_all(Duration::from_millis(1)));
+        let mut backlog = Backlog::new(0, store);
+        backlog.batch().beliefs.push((CheckableId(0), belief(1)));
+        assert!(backlog.send_all(Duration::from_millis(1)));
+        backlog.batch().beliefs.push((CheckableId(0), belief(2)));
+        assert!(!backlog.send_all(Duration::from_millis(1)));
     }
 }

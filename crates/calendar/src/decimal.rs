@@ -5,7 +5,7 @@ const DIGITS_MAX: usize = 18;
 
 /// A number as it was written: `mantissa / 10^scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Decimal {
+pub struct Decimal {
     mantissa: u128,
     scale: u32,
 }
@@ -13,7 +13,8 @@ pub(super) struct Decimal {
 impl Decimal {
     /// Reads `12` or `1.5` off the front of `text`; also says how many bytes that took. `None` if
     /// no number begins there, or if it has too many digits.
-    pub(super) fn read(text: &str) -> Option<(Self, usize)> {
+    #[must_use]
+    pub fn read(text: &str) -> Option<(Self, usize)> {
         let whole = digits(text);
         let behind = &text[whole..];
         let fraction = behind.strip_prefix('.').map_or(0, digits);
@@ -27,12 +28,14 @@ impl Decimal {
     }
 
     /// Is anything behind the point?
-    pub(super) fn has_fraction(self) -> bool {
+    #[must_use]
+    pub fn has_fraction(self) -> bool {
         self.scale > 0
     }
 
     /// `self * unit` if that is a whole number.
-    pub(super) fn times(self, unit: u128) -> Option<u128> {
+    #[must_use]
+    pub fn times(self, unit: u128) -> Option<u128> {
         let (product, divisor) = (self.mantissa.checked_mul(unit)?, 10_u128.pow(self.scale));
         (product % divisor == 0).then(|| product / divisor)
     }
