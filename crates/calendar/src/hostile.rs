@@ -76,6 +76,13 @@ fn year() -> Span {
     Span { from, until: from.after(Duration::from_secs(460 * 86_400)) }
 }
 
+#[test]
+fn a_text_that_ends_too_early_is_a_fault_and_no_panic() {
+    for text in ["cron for", "cron", "rrule", "rrule from", "2nd for", "daily for", "Mon for"] {
+        points_inside(text, &recurrence(text, "Europe/Rome").unwrap_err());
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_answered(text in texts()) {

@@ -50,6 +50,6 @@ pub use moment::parse_moment;
 pub use occurrences::occurrences;
 pub use recurrence::recurrence;
 pub use rota::{gaps, overrides, shifts};
-pub use scan::{Fault, shown};
+pub use scan::{Fault, printable, shown};
 pub use times::times;
 pub use week::week_hours;

@@ -134,7 +134,8 @@ fn cron(words: &mut Words<'_>) -> Result<Begin, Fault> {
         words.take("")?;
         fields.push(word.text);
     }
-    Cron::parse(whole.part(0..words.rest.at - whole.at).trim())?;
+    let taken = words.rest.at.saturating_sub(whole.at);
+    Cron::parse(whole.part(0..taken).trim())?;
     Ok(Begin::Cron(Arc::from(fields.join(" "))))
 }
 

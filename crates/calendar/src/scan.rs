@@ -27,9 +27,22 @@ impl Fault {
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = hint.into();
+        self.hint = printable(hint.into());
         self
     }
+}
+
+/// A hint quotes what was written: whatever a terminal would act on is written out.
+#[must_use]
+pub fn printable(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped = |it: char| match it.is_control() {
+        true => it.escape_default().collect(),
+        false => it.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// A piece of a text that knows where it stands.

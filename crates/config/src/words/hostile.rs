@@ -96,6 +96,13 @@ fn well_formed(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn a_hint_that_quotes_what_was_written_never_holds_a_control_character() {
+    for text in ["0..\0", "1\u{1b}[2J", "over\u{7}", "3 x \r", "[\0..\u{9f}]"] {
+        well_formed(text).expect(text);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 

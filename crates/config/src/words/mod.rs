@@ -26,7 +26,7 @@ mod hostile;
 
 use std::ops::Range;
 
-use calendar::shown;
+use calendar::{printable, shown};
 
 pub(crate) use codes::codes;
 pub(crate) use duration::duration;
@@ -69,7 +69,7 @@ impl Fault {
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(printable(hint.into()));
         self
     }
 

@@ -264,7 +264,7 @@ impl Desk {
 
     /// What happened to a call goes to the service desk outside that its contract names: the first
     /// word makes a ticket, the others are comments, and the end closes it.
-    pub(super) fn keep_ticket(&mut self, note: &CallNote) {
+    pub(super) fn mirror_outside(&mut self, note: &CallNote) {
         let Some(call) = self.cases.call(note.call) else { return };
         let duty = &self.rules.duty;
         let Some(name) = &call.contract else { return };

@@ -234,7 +234,7 @@ fn a_message_to_the_customer_leaves_as_a_mail_or_is_refused() {
 }
 
 #[test]
-fn a_call_has_a_ticket_where_its_contract_says() {
+fn a_call_is_mirrored_outside_where_its_contract_says() {
     let mut stage = stage(|duty, _| {
         duty.contracts[0].tickets = Some(0);
         duty.contracts[0].respond = None;

@@ -82,7 +82,7 @@ impl Desk {
             self.tell_of_call(&news);
         }
         for note in self.cases.notes() {
-            self.keep_ticket(&note);
+            self.mirror_outside(&note);
         }
         self.watch_awaited(false);
         self.hand_out();

@@ -316,10 +316,7 @@ impl Judge {
             let pending = view.shelf.alerts.values().any(|other| {
                 let tells = tales_of(other, view.shelf);
                 let same = tells.iter().any(|tale| tale.0 == it.problem && says_bad(tale.1));
-                other.key != key
-                    && other.route == it.route
-                    && same
-                    && other.is_waiting()
+                other.key != key && other.route == it.route && same && other.is_waiting()
             });
             self.demand(pending || told.status == told.arrived, || {
                 format!("{key} was withdrawn, and counts as told: {told:?}")
