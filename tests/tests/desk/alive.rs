@@ -51,7 +51,7 @@ fn the_sign_of_life_stops_with_the_commits_and_not_with_a_receiver() {
     let (receiver, pulse) = (Receiver::new(), Receiver::new());
     receiver.behave(Manner::Answer(500));
     let config = config(&receiver, URGENT)
-        .replace("own: {", "heartbeat: { channel: beat, every: 1s }, own: {")
+        .replace("own: { policy", "heartbeat: { channel: beat, every: 5s }, own: { policy")
         .replace(
             "channels:\n",
             &format!("channels:\n  beat: {{ type: webhook, url: \"{}\" }}\n", pulse.url("beat")),

@@ -95,8 +95,12 @@ fn resolved(engine: &Engine, api: &Api, receiver: &Receiver, problem: u64, call:
     let path = format!("/api/v1/calls/{call}");
     let call = api.wait_for(&path, |it| it["call"]["ready_to_close"] == true);
     assert_ne!(call["call"]["state"], "closed", "closing is a person's decision");
-    let about: Vec<_> =
-        receiver.taken().iter().filter(|it| it.name() == HTTP).map(|it| it.problem()).collect();
+    let about: Vec<_> = receiver
+        .taken()
+        .iter()
+        .filter(|it| it.name() == HTTP && it.kind() != "call")
+        .map(|it| it.problem())
+        .collect();
     assert!(about.iter().all(|it| *it == problem), "{about:?} are about {problem}");
     let form = json!({ "text": "the web server was started again" });
     let closed = api.ask("POST", &format!("{path}/close"), Some(&form));
@@ -120,7 +124,9 @@ fn explained(api: &Api, problem: u64) {
         let line = rule.strip_prefix("config.yaml:").and_then(|it| it.parse::<u32>().ok());
         assert!(line.is_some(), "no place of the rule: {it:#}");
     }
-    let last = &decisions[0];
+    // What comes behind it is about the call.
+    let of_call = |it: &Json| it["trigger"].as_str().is_some_and(|it| it.starts_with("call"));
+    let last = decisions.iter().find(|it| !of_call(it)).unwrap();
     assert_eq!((&last["trigger"], &last["verdict"]), (&json!("over"), &json!("told")), "{last:#}");
     let passages = why["transitions"].as_array().unwrap();
     let seen = |status: &str, hard: bool| {

@@ -38,7 +38,8 @@ impl Channel for Webhook {
                  `reminded`, `acknowledged`, `resolved`, `missed`, `question`, `call`, `window`, \
                  `message`, `heartbeat` or `test`. `timestamp` is when the alert was owed. `data.version` is 1 \
                  and grows when a field changes its meaning; fields may be added without that.\n\n\
-                 `data` has `key`, `problem_key`, `problem`, `ordinal`, `step`, `channel`, \
+                 `data` has `key`, `problem_key`, `problem` (0: about none; null: about a \
+                 `call`, whose id stands there), `ordinal`, `step`, `channel`, \
                  `contact`, `kind`, `name`, `customer`, `customer_title`, `labels`, `status`, \
                  `severity`, `title`, `text`, `flapping`, `since`, `ended_at`, `symptoms`, \
                  `symptoms_count`, `by`, `link`, `members` and `members_count`. A digest names its \
@@ -138,11 +139,14 @@ fn told(letter: &Letter<'_>) -> Value {
     let (alert, content) = (letter.alert, letter.content());
     let Content { customer, customer_title, labels, status, severity, text, .. } = content;
     let members = content.members.iter().take(LISTED_MEMBERS_MAX);
+    // Messages about a call are kept in order by the call, not by a problem.
+    let of_call = matches!(alert.kind, AlertKind::Call | AlertKind::Message);
     json!({
         "version": BODY_VERSION,
         "key": alert.key,
         "problem_key": letter.problem_key(),
-        "problem": alert.problem.0,
+        "problem": (!of_call).then_some(alert.problem.0),
+        "call": of_call.then_some(alert.problem.0),
         "ordinal": alert.ordinal,
         "step": alert.step,
         "channel": alert.route.channel,
@@ -205,6 +209,7 @@ mod tests {
             {
               "data": {
                 "by": "",
+                "call": null,
                 "channel": "noc",
                 "contact": {
                   "address": "",
