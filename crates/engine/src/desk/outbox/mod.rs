@@ -247,10 +247,12 @@ impl Outbox {
             || self.lines.digests_of(problem).next().is_some()
     }
 
-    /// Does an alert about this problem wait on this route, also within a digest?
+    /// Does bad news about this problem wait on this route? What a digest tells counts as such.
     pub(crate) fn waits_on(&self, problem: ProblemId, route: &Route) -> bool {
         let Some(route) = self.paths_by_route.get(route).copied() else { return false };
-        self.lines.line(problem, route).next().is_some()
+        let is_bad_news =
+            |it: AlertKey| self.entries.get(&it).is_some_and(|it| says_bad(it.packed.kind));
+        self.lines.line(problem, route).any(is_bad_news)
             || self.lines.digests_of(problem).any(|it| it.0 == route)
     }
 

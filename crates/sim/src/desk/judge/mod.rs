@@ -130,6 +130,8 @@ struct Tale {
     knows: bool,
     /// The status that was last owed by a trigger; `None` if that was withdrawn unsent.
     told: Option<Status>,
+    /// What a reminder has told since.
+    reminded: Option<Status>,
     /// Was a trigger ever owed?
     triggered: bool,
 }

@@ -139,7 +139,7 @@ impl Judge {
         }
         match &it.state {
             AlertState::Waiting => {}
-            AlertState::Delivered { .. } => {}
+            AlertState::Delivered { .. } => self.remind_told(it),
             AlertState::Aggregated { into } => {
                 self.digests.entry(*into).or_default().insert(key);
             }
@@ -157,8 +157,9 @@ impl Judge {
                         self.fresh.withdrawn.push(key);
                     }
                 }
-                if !it.may_have_arrived {
-                    self.forget_telling(view, it);
+                match it.may_have_arrived {
+                    true => self.remind_told(it),
+                    false => self.forget_telling(view, it),
                 }
             }
         }
@@ -174,6 +175,18 @@ impl Judge {
             self.seen.redelivered += 1;
         }
         again
+    }
+
+    /// A reminder tells what is believed by then, too.
+    fn remind_told(&mut self, it: &Alert) {
+        let alone = (it.problem, it.kind, it.content.status);
+        let members = it.content.members.iter().map(|it| (it.problem, it.kind, it.status));
+        let all = members.chain(it.content.members.is_empty().then_some(alone));
+        for (problem, _, status) in all.filter(|it| it.1 == AlertKind::Reminder) {
+            if let Some(tale) = self.tales.get_mut(&(problem, it.route.clone())) {
+                tale.reminded = Some(status);
+            }
+        }
     }
 
     /// Whoever was to hear of something by this alert has not heard of it.
@@ -209,6 +222,7 @@ impl Judge {
         }
         let tale = self.tales.entry((it.problem, it.route.clone())).or_default();
         let (before, status) = (tale.told.replace(it.content.status), it.content.status);
+        let otherwise = tale.reminded.take().is_some_and(|it| it != status);
         tale.triggered = true;
         if it.step < STEPS {
             let first = self.steps.insert((it.problem, it.step, it.route.clone()));
@@ -218,7 +232,7 @@ impl Judge {
                 format!("problem {}: step {} after step {last}", it.problem, it.step)
             });
         } else if !is_fallback(it) {
-            self.demand(before != Some(status), || {
+            self.demand(before != Some(status) || otherwise, || {
                 format!("problem {} is told again as {status} to {:?}", it.problem, it.route)
             });
         }
