@@ -34,6 +34,7 @@ pub const RULES: &[(&str, Allowed)] = &[
     ("calendar", Allowed::Ours(&["model"])),
     ("config", Allowed::Ours(&["model", "calendar"])),
     ("probe", Allowed::Ours(&["model"])),
+    ("inlet", Allowed::Ours(&["model", "calendar"])),
     ("notify", Allowed::Ours(&["model"])),
     ("store", Allowed::Ours(&["model"])),
     ("console", Allowed::Ours(&["model"])),

@@ -48,6 +48,8 @@ pub const PACKAGES: &[Package] = &[
     Package { name: "sqlite3", program: "sqlite3", why: "reads the database from outside" },
     Package { name: "procps", program: "kill", why: "signals, memory and CPU of a process" },
     Package { name: "openssl", program: "openssl", why: "certificates, good and bad ones" },
+    Package { name: "dovecot-core", program: "doveadm", why: "delivers into the mailbox" },
+    Package { name: "dovecot-imapd", program: "dovecot", why: "the mailbox that is read" },
     Package { name: "strace", program: "strace", why: "system calls, counted and failed" },
     Package { name: "util-linux", program: "unshare", why: "namespaces, limits of a process" },
 ];

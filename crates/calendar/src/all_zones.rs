@@ -16,15 +16,15 @@ use crate::{
 
 const DAY: i64 = 86_400;
 /// 2000-01-01 and 2038-01-01, UTC.
-const YEARS: std::ops::Range<i64> = 946_684_800..2_145_916_800;
+pub(crate) const YEARS: std::ops::Range<i64> = 946_684_800..2_145_916_800;
 const LENGTH: Duration = Duration::from_secs(4 * 3600);
 /// Days before and behind the change whose occurrences are compared.
 const AROUND_DAYS: i32 = 3;
 
 /// Offsets and the moments from which on they hold.
-type Table = Vec<(i64, i64)>;
+pub(crate) type Table = Vec<(i64, i64)>;
 
-fn table(clock: &Clock) -> Table {
+pub(crate) fn table(clock: &Clock) -> Table {
     let start = Timestamp::from_second(YEARS.start - 30 * DAY).unwrap();
     let mut table = vec![(i64::MIN, i64::from(clock.zone().to_offset(start).seconds()))];
     for change in clock.zone().following(start) {
@@ -40,7 +40,7 @@ fn table(clock: &Clock) -> Table {
 }
 
 /// The first moment at which the clock shows `wall` (seconds since 1970, local) or later.
-fn first_showing(table: &Table, wall: i64) -> i64 {
+pub(crate) fn first_showing(table: &[(i64, i64)], wall: i64) -> i64 {
     let ends = table.iter().skip(1).map(|it| it.0).chain([i64::MAX]);
     let mut found = table.iter().zip(ends).filter_map(|((from, offset), end)| {
         let at = (*from).max(wall - offset);

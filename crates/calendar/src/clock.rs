@@ -3,7 +3,7 @@
 use jiff::{
     SignedDuration, Timestamp,
     civil::{Date, DateTime, Time},
-    tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase},
+    tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase},
 };
 use model::{LocalTime, Moment};
 
@@ -44,6 +44,18 @@ pub fn rfc3339(at: Moment) -> String {
     timestamp(at).to_string()
 }
 
+/// When a clock shows a certain local time; in seconds since 1970 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Showing {
+    /// On an ordinary day.
+    Once(i64),
+    /// The clock was put back: this time comes again.
+    Twice { first: i64, last: i64 },
+    /// The clock was put forward across it: `at` is the end of the gap. With the offset behind the
+    /// gap it would have been `early`, with the one before it `late`.
+    Never { at: i64, early: i64, late: i64 },
+}
+
 /// The clock of one zone.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
@@ -74,30 +86,42 @@ impl Clock {
     /// The first moment at which the clock shows `at` or a later time, in seconds since 1970 UTC.
     /// `None` outside the years that exist for it.
     pub(crate) fn first(&self, at: LocalTime) -> Option<i64> {
-        self.instant(at, |before, _| before)
+        Some(match self.showing(at)? {
+            Showing::Once(at) | Showing::Twice { first: at, .. } | Showing::Never { at, .. } => at,
+        })
     }
 
     /// The first moment from which on the clock never shows a time before `at`.
     pub(crate) fn last(&self, at: LocalTime) -> Option<i64> {
-        self.instant(at, |_, after| after)
+        Some(match self.showing(at)? {
+            Showing::Once(at) | Showing::Twice { last: at, .. } | Showing::Never { at, .. } => at,
+        })
     }
 
-    fn instant<F>(&self, at: LocalTime, fold: F) -> Option<i64>
-    where
-        F: Fn(jiff::tz::Offset, jiff::tz::Offset) -> jiff::tz::Offset,
-    {
+    /// How often, and when, the clock shows `at`. `None` outside the years that exist for it.
+    pub(crate) fn showing(&self, at: LocalTime) -> Option<Showing> {
         let at = date_time(at)?;
-        let offset = match self.zone.to_ambiguous_timestamp(at).offset() {
-            AmbiguousOffset::Unambiguous { offset } => offset,
-            AmbiguousOffset::Fold { before, after } => fold(before, after),
+        let with = |offset: Offset| offset.to_timestamp(at).ok().map(|it| it.as_second());
+        Some(match self.zone.to_ambiguous_timestamp(at).offset() {
+            AmbiguousOffset::Unambiguous { offset } => Showing::Once(with(offset)?),
+            AmbiguousOffset::Fold { before, after } => {
+                Showing::Twice { first: with(before)?, last: with(after)? }
+            }
             AmbiguousOffset::Gap { before, after } => {
                 // With the later offset the reading lies before the gap, by less than its width.
                 let near = after.to_timestamp(at).ok()?;
                 let end = self.zone.following(near).find(|it| it.offset() != before)?;
-                return Some(end.timestamp().as_second());
+                let end = end.timestamp().as_second();
+                let (early, late) = (near.as_second().min(end), with(before)?.max(end));
+                Showing::Never { at: end, early, late }
             }
-        };
-        Some(offset.to_timestamp(at).ok()?.as_second())
+        })
+    }
+
+    /// Do the clocks leave out the whole of `day`?
+    pub(crate) fn leaves_out(&self, day: i32) -> bool {
+        let begin = |day, second| self.first(LocalTime { day, second });
+        begin(day, 0) == begin(day, SECONDS_PER_DAY)
     }
 
     #[cfg(test)]

@@ -5,62 +5,95 @@ use std::time::{Duration, Instant};
 use model::{Moment, Span};
 use proptest::prelude::*;
 
-use crate::{Fault, dates, holidays, hours, occurrences, parse_moment, recurrence, week_hours};
+use crate::{
+    Fault, dates, holidays, hours, nominals, occurrences, parse_moment, recurrence, schedule,
+    suggest, week_hours,
+};
 
 /// One text may not take longer than this; it is far more than any needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+const KINDS: [&str; 8] =
+    ["cron", "oncalendar", "rrule", "monthly", "every", "last", "2nd", "cron 0 22"];
+
 /// Pieces of the grammars, so that more than the first word is reached.
+const PIECES: &[&str] = &[
+    "2nd",
+    "last",
+    "Tue",
+    "Mon-Fri",
+    "Sun,",
+    "daily",
+    "22:00",
+    "24:00",
+    "for",
+    "4h",
+    "31d",
+    "to",
+    "from",
+    "+",
+    "3",
+    "days",
+    "2026-12-01",
+    "2199-12-31",
+    "1970-01-01",
+    "cron",
+    "rrule",
+    "*",
+    "*/7",
+    "0",
+    "59",
+    "1-5",
+    "29",
+    "FREQ=DAILY",
+    "FREQ=YEARLY;INTERVAL=999",
+    "FREQ=MONTHLY;BYMONTHDAY=-31;BYSETPOS=-1",
+    "FREQ=WEEKLY;COUNT=10000;BYDAY=MO,SU",
+    "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+    "by",
+    "at",
+    "every",
+    "monthly",
+    "oncalendar",
+    "business",
+    "day",
+    "of",
+    "month",
+    "3rd",
+    "L",
+    "LW",
+    "L-30",
+    "31W",
+    "5L",
+    "5#5",
+    "Mon..Fri",
+    "*-*~01",
+    "2026-02~07/1",
+    "*:0/1",
+    "*:*:*",
+    "1970..2199/229-2-29",
+    "minutely",
+    "UTC",
+    "exdate",
+    "2026-12-25,2026-12-26",
+    "always",
+    "08:00-12:00",
+    "22:00-06:00",
+    "in",
+    "ago",
+    "é",
+    "\u{202e}",
+    "\0",
+    ",",
+    "-",
+    ";",
+    "=",
+    "99999999999999999999",
+];
+
 fn texts() -> impl Strategy<Value = String> {
-    let pieces = [
-        "2nd",
-        "last",
-        "Tue",
-        "Mon-Fri",
-        "Sun,",
-        "daily",
-        "22:00",
-        "24:00",
-        "for",
-        "4h",
-        "31d",
-        "to",
-        "from",
-        "+",
-        "3",
-        "days",
-        "2026-12-01",
-        "2199-12-31",
-        "1970-01-01",
-        "cron",
-        "rrule",
-        "*",
-        "*/7",
-        "0",
-        "59",
-        "1-5",
-        "29",
-        "FREQ=DAILY",
-        "FREQ=YEARLY;INTERVAL=999",
-        "FREQ=MONTHLY;BYMONTHDAY=-31;BYSETPOS=-1",
-        "FREQ=WEEKLY;COUNT=10000;BYDAY=MO,SU",
-        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
-        "always",
-        "08:00-12:00",
-        "22:00-06:00",
-        "in",
-        "ago",
-        "é",
-        "\u{202e}",
-        "\0",
-        ",",
-        "-",
-        ";",
-        "=",
-        "99999999999999999999",
-    ];
     prop_oneof![
-        proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..9)
+        proptest::collection::vec(proptest::sample::select(PIECES.to_vec()), 0..9)
             .prop_map(|it| it.join(" ")),
         ".{0,60}",
     ]
@@ -95,6 +128,14 @@ proptest! {
             }
             Err(fault) => points_inside(&text, &fault),
         }
+        match schedule(&text, "Europe/Rome") {
+            Ok(of) => {
+                let found = nominals(&of, year());
+                prop_assert!(found.is_sorted_by(|a, b| a.at < b.at));
+                prop_assert!(found.iter().all(|it| it.from <= it.at && it.at <= it.until));
+            }
+            Err(fault) => points_inside(&text, &fault),
+        }
         match week_hours(&text, "Europe/Rome") {
             Ok(of) => prop_assert!(!of.spans.is_empty() || hours(&of, year()).is_always()),
             Err(fault) => points_inside(&text, &fault),
@@ -106,6 +147,33 @@ proptest! {
             points_inside(&text, &fault);
         }
         prop_assert!(begin.elapsed() < PATIENCE, "{text:?}");
+    }
+
+    /// A text that begins well gets further than any other.
+    #[test]
+    fn any_rule_is_answered(
+        kind in proptest::sample::select(KINDS.to_vec()),
+        text in texts(),
+    ) {
+        let text = format!("{kind} {text}");
+        match schedule(&text, "America/St_Johns") {
+            Ok(of) => {
+                let found = nominals(&of, year());
+                prop_assert!(found.is_sorted_by(|a, b| a.at < b.at));
+            }
+            Err(fault) => points_inside(&text, &fault),
+        }
+        if let Err(fault) = recurrence(&text, "America/St_Johns") {
+            points_inside(&text, &fault);
+        }
+    }
+
+    #[test]
+    fn any_ends_of_runs_are_answered(ends in proptest::collection::vec(any::<u64>(), 0..80)) {
+        let ends: Vec<Moment> = ends.into_iter().map(Moment::from_nanos).collect();
+        if let Some(it) = suggest(&ends, "Europe/Rome") {
+            prop_assert!(schedule(&it.text, "Europe/Rome").is_ok(), "{it:?}");
+        }
     }
 
     #[test]

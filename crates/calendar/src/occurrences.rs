@@ -19,7 +19,7 @@ pub(crate) const BEGINS_PER_DAY_MAX: u32 = 24;
 const OCCURRENCES_MAX: usize = 20_000;
 /// How far ahead a rule has to happen once to count as one that happens: leap days that are a
 /// certain day of the week come back within 40 years, even around 2100.
-const EVER_DAYS: i32 = 120 * 366;
+pub(crate) const EVER_DAYS: i32 = 120 * 366;
 
 /// Every occurrence that begins in `range` or overlaps it, by begin; whole, not cut to the range.
 ///
@@ -51,16 +51,15 @@ pub fn occurrences(of: &Recurrence, range: Span) -> Vec<Span> {
     found
 }
 
-/// Does the rule of `of` name any time at all?
-pub(crate) fn ever_begins(of: &Recurrence) -> bool {
-    let first = match of.rule {
+/// Does `rule` name any time at all?
+pub(crate) fn ever_begins(rule: &Begin, clock: &Clock) -> bool {
+    let first = match rule {
         Begin::Rule { start, .. } => start.day,
         Begin::Cron(_) => 0,
         Begin::Once { .. } | Begin::NthWeekday { .. } | Begin::Days { .. } => return true,
     };
-    let Some(clock) = Clock::of(&of.zone) else { return false };
     let mut found = false;
-    each_begin(&of.rule, &clock, first..=first.saturating_add(EVER_DAYS), &mut |_| {
+    each_begin(rule, clock, first..=first.saturating_add(EVER_DAYS), &mut |_| {
         found = true;
         false
     });
@@ -85,8 +84,9 @@ fn once(of: &Recurrence, clock: &Clock, from: LocalTime, until: Option<LocalTime
     Some(Span { from, until })
 }
 
-/// Hands every local time that `rule` names on `days` to `take`, growing, until that says false.
-fn each_begin(
+/// Hands every local time that `rule` names on `days` to `take`, growing, until that says false. What
+/// happens once is nothing of the kind.
+pub(crate) fn each_begin(
     rule: &Begin,
     clock: &Clock,
     days: RangeInclusive<i32>,

@@ -8,7 +8,7 @@ use crate::{
     clock::{Clock, moment},
     cron::Cron,
     duration::seconds,
-    occurrences::ever_begins,
+    occurrences::{BEGINS_PER_DAY_MAX, ever_begins},
     rrule::Rule,
     scan::{Fault, Word, Words, shown},
     week,
@@ -48,7 +48,7 @@ pub fn recurrence(text: &str, zone: &str) -> Result<Recurrence, Fault> {
     let (rule, length) = rule(&mut words, &clock)?;
     words.finish()?;
     let found = Recurrence { text: Arc::from(whole.text), zone: Arc::from(zone), rule, length };
-    if !ever_begins(&found) {
+    if !ever_begins(&found.rule, &clock) {
         return Err(whole.fault("it never happens"));
     }
     Ok(found)
@@ -113,7 +113,7 @@ fn nth_weekday(words: &mut Words<'_>, nth: i8) -> Result<Begin, Fault> {
     Ok(Begin::NthWeekday { nth, weekday, plus_days, second: second(words)? })
 }
 
-fn plus_days(words: &mut Words<'_>) -> Result<u8, Fault> {
+pub(crate) fn plus_days(words: &mut Words<'_>) -> Result<u8, Fault> {
     let count = words.take("a number of days is missing")?;
     let number = count.number(3).filter(|it| (1..=PLUS_DAYS_MAX).contains(it));
     let Some(number) = number.and_then(|it| u8::try_from(it).ok()) else {
@@ -128,14 +128,19 @@ fn plus_days(words: &mut Words<'_>) -> Result<u8, Fault> {
 }
 
 fn cron(words: &mut Words<'_>) -> Result<Begin, Fault> {
-    let whole = words.rest.trim();
+    // Even if no word is taken, what is left does not begin before this.
+    words.rest = words.rest.trim();
+    let whole = words.rest;
     let mut fields: Vec<&str> = Vec::new();
     while let Some(word) = words.peek().filter(|it| !it.is("for")) {
         words.take("")?;
         fields.push(word.text);
     }
-    let taken = words.rest.at.saturating_sub(whole.at);
-    Cron::parse(whole.part(0..taken).trim())?;
+    let whole = whole.part(0..words.rest.at.saturating_sub(whole.at)).trim();
+    if Cron::parse(whole)?.times_per_day() > BEGINS_PER_DAY_MAX {
+        let what = format!("it begins more than {BEGINS_PER_DAY_MAX} times a day");
+        return Err(whole.fault(what));
+    }
     Ok(Begin::Cron(Arc::from(fields.join(" "))))
 }
 

@@ -117,6 +117,11 @@ impl Rule {
         Ok(())
     }
 
+    /// Does it name every hour of a day?
+    pub(crate) fn names_every_hour(&self) -> bool {
+        self.hours == 0xff_ffff
+    }
+
     /// Refuses parts that mean nothing together.
     fn consistent(&self, word: Word<'_>) -> Result<(), Fault> {
         let placed = self.weekdays.iter().any(|it| it.0 != 0);

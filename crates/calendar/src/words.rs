@@ -11,9 +11,9 @@ use crate::{
 pub(crate) const MINUTES_PER_DAY: u32 = 24 * 60;
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 /// Dates from here on are read: nothing that is planned lies before.
-const YEAR_FIRST: u32 = 1970;
+pub(crate) const YEAR_FIRST: u32 = 1970;
 /// Dates up to here are read.
-const YEAR_LAST: u32 = 2199;
+pub(crate) const YEAR_LAST: u32 = 2199;
 
 /// Reads a day of the week; 0 is Monday.
 pub(crate) fn day(word: Word<'_>) -> Result<u32, Fault> {

@@ -70,6 +70,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) path: &'a str,
     pub(crate) query: &'a [(&'a str, String)],
     pub(crate) body: Option<&'a Value>,
+    /// A mail as it came, instead of a body.
+    pub(crate) mail: Option<&'a [u8]>,
     /// The version that was seen.
     pub(crate) version: Option<u64>,
     /// The same for a repeat.
@@ -129,8 +131,9 @@ impl Client {
         stream.set_read_timeout(Some(SILENCE_MAX))?;
         stream.set_write_timeout(Some(SILENCE_MAX))?;
         let body = ask.body.map(ToString::to_string).unwrap_or_default();
-        let mut request = self.head(ask, body.len());
-        request.push_str(&body);
+        let body = ask.mail.unwrap_or(body.as_bytes());
+        let mut request = self.head(ask, body.len()).into_bytes();
+        request.extend_from_slice(body);
         if self.tls {
             let stream = tls::shake(stream, &self.host, self.trust.ca.as_deref())?;
             Ok(exchange(stream, &request)?)
@@ -189,7 +192,9 @@ impl Client {
         if let Some(key) = ask.repeat_key {
             put("idempotency-key", key);
         }
-        if ask.body.is_some() {
+        if ask.mail.is_some() {
+            put("content-type", "message/rfc822");
+        } else if ask.body.is_some() {
             put("content-type", "application/json");
         }
         if ask.method != "GET" {
@@ -200,9 +205,9 @@ impl Client {
     }
 }
 
-fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<Answer> {
+fn exchange(mut stream: impl Read + Write, request: &[u8]) -> io::Result<Answer> {
     // An engine that refuses early may not want the rest; its answer is what counts.
-    let sent = stream.write_all(request.as_bytes()).and_then(|()| stream.flush());
+    let sent = stream.write_all(request).and_then(|()| stream.flush());
     read_answer(&mut BufReader::new(stream)).map_err(|error| sent.err().unwrap_or(error))
 }
 
@@ -382,6 +387,7 @@ mod tests {
             path: "/api/v1/calls",
             query: &[("a", "b c".to_owned()), ("d", "&".to_owned())],
             body: Some(&body),
+            mail: None,
             version: Some(7),
             repeat_key: Some("k"),
         };
@@ -397,6 +403,9 @@ mod tests {
             assert!(head.contains(&format!("{line}\r\n")), "{line}");
         }
         assert!(head.ends_with("\r\n\r\n"));
+        let mail = Ask { method: "POST", path: "/x", mail: Some(b"\xff"), ..Ask::default() };
+        let head = client.head(&mail, 1);
+        assert!(head.contains("content-type: message/rfc822\r\ncontent-length: 1\r\n"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 
 use crate::verbs::{
     Deny, LogForm, Output, ack, alerts, attempt, calls, explain, maintenance, oncall, problems,
-    proposals, replay, run, silence, test, token, validate, why,
+    proposals, replay, run, silence, test, token, validate, watchdog, why,
 };
 
 #[global_allocator]
@@ -119,6 +119,9 @@ enum Verb {
     Alerts(alerts::Alerts),
     /// Rights to speak with the engine: list, add, revoke
     Token(token::Token),
+    /// What must report after every run: list, show, feed, test, calendar, reports, claim, drop,
+    /// tick, pause, resume, accept
+    Watchdog(watchdog::Watchdog),
     /// Why somebody was told of a host, service or site, or nobody; or who would be
     Why(why::Why),
 }
@@ -142,6 +145,7 @@ fn main() -> ExitCode {
         Verb::Oncall(it) => it.run(),
         Verb::Alerts(it) => it.run(),
         Verb::Token(it) => it.run(),
+        Verb::Watchdog(it) => it.run(),
         Verb::Why(it) => it.run(),
     };
     ExitCode::from(code)
@@ -167,6 +171,16 @@ mod tests {
             "campanile proposals dismiss 7 known --text x --config c.yaml",
             "campanile silence add acme/web* env=prod --for 2h --text works",
             "campanile maintenance plan patch customer=acme --from Sun_03:00 --for 4h",
+            "campanile watchdog",
+            "campanile watchdog list --standing missing --customer acme -o json",
+            "campanile watchdog show acme/nas --engine http://x:1",
+            "campanile watchdog test a.eml b.eml",
+            "campanile watchdog feed a.eml",
+            "campanile watchdog calendar acme/nas --days 30",
+            "campanile watchdog claim 7 acme/nas --seen 1",
+            "campanile watchdog pause acme/nas --until Mon_08:00 --text moved",
+            "campanile watchdog accept acme/nas --schedule daily_02:00",
+            "campanile calls suspend 7 process --name acme/nas --slots 2",
             "campanile why acme/web --if critical --at Sun_03:00",
             "campanile token add robot --scope read,ack --customer acme",
         ] {

@@ -246,7 +246,8 @@ impl Engine {
         version: Option<u64>,
     ) -> Outcome<Value> {
         let key = repeat_key();
-        let ask = Ask { method, path, query: &[], body, version, repeat_key: Some(&key) };
+        let repeat_key = Some(&*key);
+        let ask = Ask { method, path, body, version, repeat_key, ..Ask::default() };
         match self.ask(&ask) {
             Err(Failure::Refused(answer)) if answer.status == 504 => {
                 std::thread::sleep(REPEAT_PAUSE);
@@ -259,6 +260,16 @@ impl Engine {
     /// A change that cannot be repeated.
     pub(crate) fn post_once(&self, path: &str, body: &Value) -> Outcome<Value> {
         self.ask(&Ask { method: "POST", path, body: Some(body), ..Ask::default() })
+    }
+
+    /// A mail as it came. Repeats are told by what the mail holds.
+    pub(crate) fn post_mail(&self, path: &str, mail: &[u8]) -> Outcome<Value> {
+        self.ask(&Ask { method: "POST", path, mail: Some(mail), ..Ask::default() })
+    }
+
+    /// Where the engine is, for people.
+    pub(crate) fn place(&self) -> String {
+        self.client.place()
     }
 
     /// Prints what came, for programs as it is, for people as `text` has it.

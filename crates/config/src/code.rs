@@ -111,7 +111,7 @@ codes! {
     Range = "E0211";
     /// More of something than the limit.
     TooMany = "E0212";
-    /// No person, team, rotation, channel, policy, contract, calendar or group has this name.
+    /// No person, team, rotation, channel, policy, contract, calendar, group or service has this name.
     UnknownName = "E0213";
     /// Rotations or channels stand in for each other in a circle.
     StandInLoop = "E0214";
@@ -119,6 +119,18 @@ codes! {
     Reserved = "E0215";
     /// Something that must be written is missing.
     Missing = "E0216";
+    /// No format of reports has this name.
+    UnknownFormat = "E0217";
+    /// The customer has no watchdog of this name.
+    UnknownWatchdog = "E0218";
+    /// A watchdog is called like a host of its customer.
+    NameTaken = "E0219";
+    /// Watchdogs run behind each other in a circle.
+    AfterLoop = "E0220";
+    /// Two intakes, or an intake and the console, listen at the same address.
+    SameListen = "E0221";
+    /// A watchdog waits for mails, and there is no way by which one could come in.
+    NoIntake = "E0222";
     /// The value of a setting cannot be read.
     Value = "E0301";
     /// A number has the wrong unit, or none where it needs one.
@@ -139,6 +151,18 @@ codes! {
     StepsBack = "E0309";
     /// A rotation, a team or a turn has nobody.
     Nobody = "E0310";
+    /// A regular expression cannot be compiled.
+    Pattern = "E0311";
+    /// The times around two expected runs overlap.
+    TimesOverlap = "E0312";
+    /// A slot would close before it is due.
+    GivesUpTooEarly = "E0313";
+    /// Nothing says what a mail must prove before it is believed.
+    NoProof = "E0314";
+    /// More objects must be well than there are.
+    QuorumTooLarge = "E0315";
+    /// A password is written where the name of a file must stand.
+    PasswordWritten = "E0316";
     /// The service does not say what it asks.
     NoKind = "E0401";
     /// The service asks two things.
@@ -185,6 +209,16 @@ codes! {
     MatchesNothing = "L0114";
     /// The policy neither proposes nor calls nor tells anybody.
     TellsNobody = "L0115";
+    /// Nobody would hear of a run that is missing.
+    MissedByNobody = "L0116";
+    /// No report can reach the watchdog.
+    HearsNothing = "L0117";
+    /// Maintenance covers every expected run.
+    AlwaysInMaintenance = "L0118";
+    /// The schedule of the watchdog is still to be learned.
+    StillLearning = "L0119";
+    /// A forged mail can say that all is well.
+    Forgeable = "L0120";
 }
 
 impl Code {

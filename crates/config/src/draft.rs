@@ -22,6 +22,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) engine: Option<At>,
+    /// `inlet:`, by which ways reports come in.
+    pub(crate) inlet: Option<At>,
     pub(crate) defaults: Option<At>,
     pub(crate) templates: Vec<TemplateDraft>,
     template_ids: HashMap<Box<str>, u32>,
@@ -77,6 +79,8 @@ pub(crate) struct CustomerDraft {
     pub(crate) services: Vec<Named>,
     /// Its planned maintenance, sorted by name.
     pub(crate) maintenance: Vec<Named>,
+    /// What promises to report, sorted by name.
+    pub(crate) watchdogs: Vec<Named>,
 }
 
 /// Anything with a name of its own: a site, a service of a customer, a person.
@@ -120,6 +124,11 @@ impl CustomerDraft {
     pub(crate) fn service(&self, name: &str) -> Option<&Named> {
         let at = self.services.binary_search_by(|it| (*it.name).cmp(name)).ok()?;
         Some(&self.services[at])
+    }
+
+    pub(crate) fn watchdog(&self, name: &str) -> Option<&Named> {
+        let at = self.watchdogs.binary_search_by(|it| (*it.name).cmp(name)).ok()?;
+        Some(&self.watchdogs[at])
     }
 }
 
@@ -207,6 +216,7 @@ struct Gathering<'a> {
     hosts: HashMap<Box<str>, HostDraft>,
     services: HashMap<&'a str, (View<'a>, View<'a>)>,
     maintenance: HashMap<&'a str, (View<'a>, View<'a>)>,
+    watchdogs: HashMap<&'a str, (View<'a>, View<'a>)>,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -220,6 +230,7 @@ impl<'a> Reader<'a, '_> {
             keys::check(defaults, Level::Defaults, &[], self.kinds, self.report);
             self.draft.defaults = Some(defaults.at);
         }
+        self.draft.inlet = self.map_at(root, "inlet").map(|it| it.at);
         self.templates(root);
         self.shared(root);
     }
@@ -229,7 +240,7 @@ impl<'a> Reader<'a, '_> {
         for section in Section::ALL {
             let Some(map) = self.map_at(root, section.key()) else { continue };
             let mut known = self.shared.remove(&section).unwrap_or_default();
-            self.named(map, section, &mut known);
+            self.named(map, (section.noun(), section.name_of()), &mut known);
             self.shared.insert(section, known);
         }
     }
@@ -237,16 +248,16 @@ impl<'a> Reader<'a, '_> {
     fn named(
         &mut self,
         map: View<'a>,
-        section: Section,
+        (noun, name_of): (&str, words::NameOf),
         known: &mut HashMap<&'a str, (View<'a>, View<'a>)>,
     ) {
         for (key, body) in map.pairs() {
             let Some(name) = key.text() else { continue };
-            if !self.is_name(key, name, section.name_of()) {
+            if !self.is_name(key, name, name_of) {
                 continue;
             }
             match known.get(name) {
-                Some((first, _)) => self.report.add(clash(section.noun(), name, key, *first)),
+                Some((first, _)) => self.report.add(clash(noun, name, key, *first)),
                 None => drop(known.insert(name, (key, body))),
             }
         }
@@ -343,7 +354,12 @@ impl<'a> Reader<'a, '_> {
         self.hosts(root, &mut customer);
         self.services(root, &mut customer);
         if let Some(map) = self.map_at(root, Section::Maintenance.key()) {
-            self.named(map, Section::Maintenance, &mut customer.maintenance);
+            let names = (Section::Maintenance.noun(), Section::Maintenance.name_of());
+            self.named(map, names, &mut customer.maintenance);
+        }
+        if let Some(map) = self.map_at(root, "watchdogs") {
+            let names = ("watchdog", words::NameOf::Of("a watchdog"));
+            self.named(map, names, &mut customer.watchdogs);
         }
         self.customers.insert(name, customer);
     }
@@ -393,7 +409,7 @@ impl<'a> Reader<'a, '_> {
     /// Two files of one customer may not both say how often to look.
     fn customer_settings(&mut self, root: View<'a>, customer: &mut Gathering<'a>) {
         const OF_EACH_FILE: &[&str] =
-            &["customer", "templates", "hosts", "services", "sites", "maintenance"];
+            &["customer", "templates", "hosts", "services", "sites", "maintenance", "watchdogs"];
         for (key, _) in root.pairs() {
             let Some(name) = key.text().filter(|it| !OF_EACH_FILE.contains(it)) else { continue };
             match customer.settings.get(name) {
@@ -503,6 +519,7 @@ impl<'a> Reader<'a, '_> {
                 },
                 services: sorted(it.services),
                 maintenance: sorted(it.maintenance),
+                watchdogs: sorted(it.watchdogs),
             })
             .collect();
         let shared = std::mem::take(&mut self.shared);

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     diagnostic::Report,
     draft::{CustomerDraft, HostDraft, Named},
-    duty::last_named,
+    duty::{BUILT_IN_SETTINGS, WATCHDOG_KEYS, WatchdogSettings, last_named},
     engine,
     fill::Filler,
     gather::{Gathered, Slot, Written, gather},
@@ -35,7 +35,7 @@ const BUILT_IN_LAYER: &str = "built-in";
 pub struct Wording {
     /// The written text; a secret is not shown.
     pub text: String,
-    /// `built-in`, `defaults`, `template linux`, `customer`, `site`, `host` or `service`.
+    /// `built-in`, `defaults`, `template linux`, `customer`, `site`, `host`, `service` or `watchdog`.
     pub layer: String,
     /// The file, relative to the main file's folder; `None` for what is built in.
     pub file: Option<String>,
@@ -56,10 +56,10 @@ pub struct Setting {
     pub losers: Vec<Wording>,
 }
 
-/// All settings of one host or service.
+/// All settings of one host, service or watchdog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// `customer/host` or `customer/host/service`.
+    /// `customer/host`, `customer/host/service` or `customer/watchdog`.
     pub name: String,
     /// In the order of the manual.
     pub settings: Vec<Setting>,
@@ -76,7 +76,7 @@ pub struct Unknown {
 
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no host or service is called {}", crate::quoted(&self.name))?;
+        write!(f, "no host, service or watchdog is called {}", crate::quoted(&self.name))?;
         match self.near.as_slice() {
             [] => Ok(()),
             near => write!(f, "; did you mean {}?", near.join(" or ")),
@@ -86,7 +86,7 @@ impl fmt::Display for Unknown {
 
 impl std::error::Error for Unknown {}
 
-/// Explains the host or service called `name`.
+/// Explains the host, service or watchdog called `name`.
 ///
 /// # Errors
 /// If there is none of this name.
@@ -141,8 +141,14 @@ impl<'a> Explainer<'a> {
             self.service_alone(customer, found);
             return Ok(());
         }
+        if let (Some(watchdog), None) = (customer.watchdog(host_name), service_name) {
+            self.watchdog(customer, watchdog);
+            return Ok(());
+        }
         let Some(host) = customer.host(host_name) else {
             let near = near(host_name, customer.hosts.iter().map(|it| &*it.name));
+            let watchdogs = customer.watchdogs.iter().map(|it| &*it.name);
+            let near = near.or_else(|| crate::explain::near(host_name, watchdogs));
             let rest = service_name.map(|it| format!("/{it}")).unwrap_or_default();
             return Err(unknown(near.map(|it| format!("{customer_name}/{it}{rest}"))));
         };
@@ -161,6 +167,50 @@ impl<'a> Explainer<'a> {
             self.check(&put, &service.name, "");
             self.assigned(&put.layers);
             self.labels(&put.labelled);
+        }
+    }
+
+    fn watchdog(&mut self, customer: &CustomerDraft, watchdog: &Named) {
+        let body = self.library.view(watchdog.body);
+        let on = body.get("on").and_then(|it| it.text()).unwrap_or_default();
+        let host = on.strip_prefix("host/").unwrap_or(on).split('/').next();
+        let host = host.and_then(|it| customer.host(it));
+        let said = WatchdogSettings::of(&self.library, customer, host, watchdog, &mut self.report);
+        let own_layer = |setting: &mut Setting| {
+            let all = std::iter::once(&mut setting.value).chain(&mut setting.losers);
+            all.filter(|it| it.layer == "service")
+                .for_each(|it| "watchdog".clone_into(&mut it.layer));
+        };
+        for key in WATCHDOG_KEYS.iter().filter(|it| !matches!(**it, "policy" | "contract")) {
+            match *key {
+                "labels" => self.labels(&said.layers),
+                "timezone" => {
+                    // Any layer may name the zone on whose clock times of day are read.
+                    let all = said.layers.iter();
+                    let all = all.filter_map(|it| Some((*it, self.library.view(it.at).get(key)?)));
+                    let written: Vec<(Layer, View<'a>)> = all.collect();
+                    self.add("timezone".to_owned(), &written, false);
+                }
+                _ => {
+                    let written = said.written(key);
+                    self.add((*key).to_owned(), &written, false);
+                    if written.is_empty() && said.holds(key) {
+                        self.built_in(key);
+                    }
+                }
+            }
+        }
+        self.assigned(&said.layers);
+        self.settings.iter_mut().for_each(own_layer);
+    }
+
+    /// What holds of a watchdog if nobody has written it.
+    fn built_in(&mut self, key: &str) {
+        if let Some((name, text)) = BUILT_IN_SETTINGS.iter().find(|it| it.0 == key) {
+            let layer = BUILT_IN_LAYER.to_owned();
+            let value = Wording { text: (*text).to_owned(), layer, ..Wording::default() };
+            let name = (*name).to_owned();
+            self.settings.push(Setting { name, value, losers: Vec::new() });
         }
     }
 

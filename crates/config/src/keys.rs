@@ -74,6 +74,7 @@ impl Level {
                 "calendars",
                 "groups",
                 "maintenance",
+                "inlet",
             ],
             Self::Engine => &[
                 "listen",
@@ -89,7 +90,7 @@ impl Level {
                 "heartbeat",
                 "url",
             ],
-            Self::Defaults => &["labels", "alive"],
+            Self::Defaults => &["labels", "alive", "watchdog"],
             Self::CheckFile => &[
                 "customer",
                 "name",
@@ -101,6 +102,8 @@ impl Level {
                 "sites",
                 "hosts",
                 "services",
+                "watchdogs",
+                "watchdog",
                 "templates",
                 "contacts",
                 "people",
@@ -114,9 +117,10 @@ impl Level {
                 "maintenance",
             ],
             Self::Site => &["labels", "alive", "use", "timezone"],
-            Self::Template => {
-                &["use", "labels", "alive", "address", "behind", "site", "services", "warn", "crit"]
-            }
+            Self::Template => &[
+                "use", "labels", "alive", "address", "behind", "site", "services", "warn", "crit",
+                "watchdog",
+            ],
             Self::Host => &["address", "use", "behind", "labels", "site", "alive", "services"],
             Self::Service => &["use", "labels", "warn", "crit"],
         }
@@ -125,7 +129,7 @@ impl Level {
     /// Keys that are understood but not acted on yet.
     fn later(self) -> &'static [&'static str] {
         match self {
-            Self::Main | Self::CheckFile => &["watchdogs", "from", "fail", "sla", "discover"],
+            Self::Main | Self::CheckFile => &["from", "fail", "sla", "discover"],
             Self::Engine => &[],
             Self::Defaults | Self::Service => &["from", "fail", "sla"],
             Self::Site => &["zone", "network", "from", "fail", "sla"],

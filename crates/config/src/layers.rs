@@ -149,7 +149,12 @@ impl<'a> Library<'a> {
     }
 
     /// All templates that `map` uses, directly or not, without those in `known`, in order.
-    fn flatten(&self, map: View<'a>, known: &mut Vec<u32>, report: &mut Report) -> Vec<u32> {
+    pub(crate) fn flatten(
+        &self,
+        map: View<'a>,
+        known: &mut Vec<u32>,
+        report: &mut Report,
+    ) -> Vec<u32> {
         let mut found = Vec::new();
         for (direct, place) in self.uses(map, report) {
             for id in &self.flat[direct as usize] {

@@ -36,6 +36,8 @@ pub struct Counts {
     pub hosts: usize,
     /// Services that could be put together, inherited ones included.
     pub services: usize,
+    /// What promises to report.
+    pub watchdogs: usize,
 }
 
 /// A configuration after it was read.
@@ -60,12 +62,17 @@ pub struct Loaded {
     pub(crate) now: Moment,
 }
 
-/// Reads the main file and everything it names, today.
+/// Reads the main file and everything it names, today. `formats` are names of formats of reports.
 #[must_use]
-pub fn load(main_file: &Path, kinds: &[Kind], channel_kinds: &[ChannelKind]) -> Loaded {
+pub fn load(
+    main_file: &Path,
+    kinds: &[Kind],
+    channel_kinds: &[ChannelKind],
+    formats: &[&str],
+) -> Loaded {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = Moment::ZERO.after(now);
-    load_at(main_file, kinds, channel_kinds, now)
+    load_at(main_file, kinds, channel_kinds, formats, now)
 }
 
 /// The same on another day: some doubts are about the time to come.
@@ -74,6 +81,7 @@ pub fn load_at(
     main_file: &Path,
     kinds: &[Kind],
     channel_kinds: &[ChannelKind],
+    formats: &[&str],
     now: Moment,
 ) -> Loaded {
     let mut report = Report::default();
@@ -107,7 +115,8 @@ pub fn load_at(
     };
     let names = Names::new(&draft);
     let (library, settler) = (&library, &settler);
-    let desk = Desk { library, settler, names: &names, channel_kinds, folder: &folder, now };
+    let desk =
+        Desk { library, settler, names: &names, channel_kinds, formats, folder: &folder, now };
     let read = duty::read(desk, &mut report);
     let of_contract: Vec<Option<u32>> = read.duty.contracts.iter().map(|it| it.policy).collect();
     let (filler, of_contract) = (&settler.filler, &of_contract);
@@ -129,6 +138,7 @@ pub fn load_at(
         customers: draft.customers.iter().filter(|it| &*it.name != OWN_CUSTOMER).count(),
         hosts: plan.hosts.iter().filter(|it| &*it.customer != OWN_CUSTOMER).count(),
         services: plan.services.len(),
+        watchdogs: plan.duty.jobs.len(),
     };
     let (errors, warnings, dropped) = (report.errors, report.warnings, report.dropped());
     Loaded {
@@ -158,7 +168,7 @@ fn revision(sources: &Sources) -> u64 {
 }
 
 fn nothing_to_watch(sources: &Sources, plan: &Plan, report: &mut Report) {
-    if !plan.hosts.is_empty() || !plan.services.is_empty() {
+    if !plan.hosts.is_empty() || !plan.services.is_empty() || !plan.duty.jobs.is_empty() {
         return;
     }
     let checks = sources.root(MAIN).and_then(|it| it.pair("checks"));
@@ -228,9 +238,13 @@ impl Loaded {
     /// `validate: 3 files, 2 customers, 47 hosts, 168 services   1 error, 1 warning`.
     #[must_use]
     pub fn summary(&self) -> String {
-        let Counts { files, customers, hosts, services } = self.counts;
+        let Counts { files, customers, hosts, services, watchdogs } = self.counts;
+        let watchdogs = match watchdogs {
+            0 => String::new(),
+            some => format!(", {}", several(some, "watchdog")),
+        };
         format!(
-            "validate: {}, {}, {}, {}   {}, {}",
+            "validate: {}, {}, {}, {}{watchdogs}   {}, {}",
             several(files, "file"),
             several(customers, "customer"),
             several(hosts, "host"),

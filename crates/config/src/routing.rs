@@ -98,6 +98,7 @@ pub fn tests(loaded: &Loaded) -> (Vec<RoutingTest>, Vec<Diagnostic>) {
         settler: &settler,
         names: &names,
         channel_kinds: &[],
+        formats: &[],
         folder: &loaded.folder,
         now: loaded.now,
     };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ptr, sync::Arc, time::Duration};
 
-use model::{CheckableId, KindSpec, Moment, Standing};
+use model::{Age, CheckableId, KindSpec, Moment};
 
 use crate::{
     cell::Cell,
@@ -208,13 +208,13 @@ impl<'a> Seen<'a> {
     }
 
     /// May what it shows still be gone by?
-    pub(crate) fn standing(self, now: Moment) -> Standing {
+    pub(crate) fn age(self, now: Moment) -> Age {
         let cell = &self.row.cell;
         let limit = match self.row.stale_after {
             NEVER => Duration::MAX,
             millis => Duration::from_millis(millis.into()),
         };
-        Standing::of(cell.conclusive_at(), cell.watched_since(), now, limit)
+        Age::of(cell.conclusive_at(), cell.watched_since(), now, limit)
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed},
 };
 
-use model::{CauseCode, Moment, Owner, SkipReason, Standing, StateType, Status};
+use model::{Age, CauseCode, Moment, Owner, SkipReason, StateType, Status};
 use prometheus_client::{
     collector::Collector,
     encoding::{
@@ -213,7 +213,7 @@ impl Exposition {
     fn probes(&self, page: &mut Page<'_>) -> Result {
         let fresh = |seen: Seen<'_>| {
             let looked = seen.row.cell.looked();
-            (looked.conclusive && seen.standing(self.now) == Standing::Fresh).then_some(looked)
+            (looked.conclusive && seen.age(self.now) == Age::Fresh).then_some(looked)
         };
         let help = "Whether the last conclusive look found all well, before thresholds";
         self.of_probes(page, "probe_success", help, |seen| fresh(seen).map(|it| flag(it.fine)))?;
@@ -341,16 +341,16 @@ fn checked_at(seen: Seen<'_>) -> Option<f64> {
 /// What may be said of one checkable now.
 struct Shows {
     shown: Shown,
-    standing: Standing,
+    age: Age,
 }
 
 impl Shows {
     fn of(seen: Seen<'_>, now: Moment) -> Self {
-        Self { shown: seen.row.cell.shown(), standing: seen.standing(now) }
+        Self { shown: seen.row.cell.shown(), age: seen.age(now) }
     }
 
     fn is_stale(&self) -> bool {
-        self.standing == Standing::Stale
+        self.age == Age::Stale
     }
 
     fn stale(&self) -> f64 {

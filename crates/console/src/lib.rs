@@ -8,6 +8,7 @@
 //! desk, is a message to others.
 
 pub mod api;
+mod badge;
 mod board;
 mod body;
 mod cell;
@@ -15,16 +16,20 @@ mod counters;
 mod exposition;
 mod names;
 mod pages;
+mod ping;
 mod probes;
 mod readings;
 mod serve;
 mod shared;
 mod texts;
+mod watchdogs;
 
 pub use board::{Board, Entry};
 pub use cell::Cell;
 pub use counters::{Counters, Histogram, KindCounters, Outcome};
 pub use pages::{ReloadOutcome, ReloadRequest};
+pub use ping::PING_BODY_BYTES_MAX;
 pub use readings::Readings;
 pub use serve::{CONNECTIONS_MAX, serve};
 pub use shared::{Build, Shared};
+pub use watchdogs::{IntakeFigures, JobFigures, WatchdogFigures, number_of};

@@ -23,9 +23,10 @@ use tokio::{
 };
 
 use crate::{
-    Readings, Shared, api,
+    Readings, Shared, api, badge,
     body::pieces,
     exposition::{self, Format},
+    ping,
 };
 
 /// Most scrapes at once; each has a thread.
@@ -49,6 +50,8 @@ Campanile
 /-/reload     POST: read the configuration anew
 /api/v1/      problems, proposals, calls and more, for holders of a token
               (described in /api/v1/openapi.json)
+/ping/        for jobs that say that they have run
+/badge/       how a watchdog stands, as a picture
 ";
 
 /// Asks the server to read its configuration anew.
@@ -77,7 +80,7 @@ struct Desk {
 
 /// All pages.
 pub(crate) fn router(shared: Arc<Shared>, reload: mpsc::Sender<ReloadRequest>) -> Router {
-    let api = shared.api().map(api::router).unwrap_or_default();
+    let api = shared.api().map(doors).unwrap_or_default();
     let desk = Desk { shared, reload, scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)) };
     Router::new()
         .route("/", get(|| async { INDEX }))
@@ -90,6 +93,11 @@ pub(crate) fn router(shared: Arc<Shared>, reload: mpsc::Sender<ReloadRequest>) -
         .layer(map_response(harden))
         .layer(from_fn_with_state(Arc::clone(&desk.shared), count))
         .with_state(desk)
+}
+
+/// Whatever needs the interface.
+fn doors(api: &api::Api) -> Router<Desk> {
+    api::router(api).merge(ping::router(api)).merge(badge::router(api))
 }
 
 async fn metrics(State(desk): State<Desk>, headers: HeaderMap) -> Response {
@@ -199,13 +207,16 @@ pub(crate) struct Visits {
 
 impl Visits {
     /// Only pages that exist become a label: anybody can ask for any path.
-    const PAGES: [&'static str; 6] =
-        ["/", "/metrics", "/-/healthy", "/-/ready", "/-/reload", "/api/v1"];
+    const PAGES: [&'static str; 8] =
+        ["/", "/metrics", "/-/healthy", "/-/ready", "/-/reload", "/api/v1", "/ping", "/badge"];
     const OTHER: usize = Self::PAGES.len();
     const CODES: [u16; 12] = [200, 201, 400, 401, 403, 404, 405, 409, 413, 429, 503, 504];
 
     fn page(path: &str) -> usize {
-        let path = if path.starts_with("/api/v1/") { "/api/v1" } else { path };
+        let folders = ["/api/v1", "/ping", "/badge"].into_iter();
+        let mut inside =
+            folders.filter(|it| path.strip_prefix(it).is_some_and(|it| it.starts_with('/')));
+        let path = inside.next().unwrap_or(path);
         Self::PAGES.iter().position(|it| *it == path).unwrap_or(Self::OTHER)
     }
 

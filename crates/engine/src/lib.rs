@@ -14,6 +14,7 @@ mod reach;
 mod shard;
 mod slot;
 mod timetable;
+mod watchdog;
 mod wheel;
 
 pub use judge::judge;

@@ -8,8 +8,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use model::{
-    Belief, Cause, CauseCode, Check, CheckResult, CheckableId, FromShard, Measure, Moment, Period,
-    Profile, RunId, SkipReason, Standing, StateType, Status, ToShard, Transition, Verdict,
+    Age, Belief, Cause, CauseCode, Check, CheckResult, CheckableId, FromShard, Measure, Moment,
+    Period, Profile, RunId, SkipReason, StateType, Status, ToShard, Transition, Verdict,
 };
 
 use crate::{
@@ -107,7 +107,7 @@ pub struct View<'a> {
     /// Start of the last conclusive run; [`Moment::ZERO`] if none.
     pub conclusive_at: Moment,
     /// Fresh, stale, or not looked at yet.
-    pub standing: Standing,
+    pub age: Age,
 }
 
 /// What a look says once thresholds have been held against it.
@@ -202,7 +202,7 @@ impl Shard {
             centipercent: belief::centipercent(&slot.belief, profile),
             last_at: slot.last_at,
             conclusive_at: slot.conclusive_at,
-            standing: slot.standing(now),
+            age: slot.age(now),
         })
     }
 

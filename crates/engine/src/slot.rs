@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Belief, Cause, Check, CheckableId, Moment, RunId, Standing, StateType, Status};
+use model::{Age, Belief, Cause, Check, CheckableId, Moment, RunId, StateType, Status};
 
 /// What a shard must know about a checkable.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,20 +114,20 @@ impl Slot {
     }
 
     /// Fresh, stale, or not looked at yet.
-    pub(crate) fn standing(&self, now: Moment) -> Standing {
-        let Some(check) = &self.spec.check else { return Standing::Fresh };
+    pub(crate) fn age(&self, now: Moment) -> Age {
+        let Some(check) = &self.spec.check else { return Age::Fresh };
         if self.resting {
-            return Standing::Fresh;
+            return Age::Fresh;
         }
-        let limit = check.every * Standing::INTERVALS_MAX + check.timeout;
+        let limit = check.every * Age::INTERVALS_MAX + check.timeout;
         let asked = match &check.period {
             // Nobody is late while nobody may ask: count from the opening.
-            Some(period) if !period.is_open(now) => return Standing::Fresh,
+            Some(period) if !period.is_open(now) => return Age::Fresh,
             Some(period) if !period.is_open(self.conclusive_at.max(self.watched_since)) => {
                 now.before(limit)
             }
             _ => Moment::ZERO,
         };
-        Standing::of(self.conclusive_at, self.watched_since.max(asked), now, limit)
+        Age::of(self.conclusive_at, self.watched_since.max(asked), now, limit)
     }
 }

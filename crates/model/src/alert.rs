@@ -319,7 +319,9 @@ impl Member {
     /// Whose it is: the name of what is theirs begins with that, and our own trouble is nobody's.
     fn customer(&self) -> Option<Arc<str>> {
         match self.about.as_ref()? {
-            About::Checkable(name) | About::Site(name) => name.split('/').next().map(Arc::from),
+            About::Checkable(name) | About::Job(name) | About::Site(name) => {
+                name.split('/').next().map(Arc::from)
+            }
             About::Own(_) => Some(Arc::from("")),
         }
     }

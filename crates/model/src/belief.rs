@@ -95,7 +95,7 @@ impl Transition {
 
 /// How old the last conclusive result may be before nothing may be shown as fine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Age {
     /// Never looked at, and not yet long overdue.
     Pending,
     /// The last conclusive result is recent.
@@ -104,7 +104,7 @@ pub enum Standing {
     Stale,
 }
 
-impl Standing {
+impl Age {
     /// A result is stale after this many intervals and one timeout without another.
     pub const INTERVALS_MAX: u32 = 3;
 

@@ -142,6 +142,9 @@ pub struct Evidence {
     pub last_good: Option<Moment>,
     /// The words of the last look.
     pub text: Arc<str>,
+    /// What else speaks for or against it, line by line.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What was measured when it changed last.
     #[serde(default)]
     pub values: Vec<Measured>,
@@ -250,6 +253,16 @@ pub enum Wait {
     Process {
         /// The condition on results to come.
         until: Condition,
+    },
+    /// Runs of a job have to go well: the next so many of its slots have to be kept in a row.
+    Slots {
+        /// Full name of the job.
+        job: Arc<str>,
+        /// How many.
+        wanted: u32,
+        /// How many have been.
+        #[serde(default)]
+        kept: u32,
     },
     /// The customer has to answer, or this moment to come.
     Customer {

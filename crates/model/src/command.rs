@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, Alert, AlertKey, Call, CallId, DismissReason, MessageKind, Moment, Problem, ProblemId,
-    Proposal, ProposalId, RuleAt, Scope, Severity, Span, Wait, WindowEffect, problem::ids,
+    Actor, Alert, AlertKey, Call, CallId, DismissReason, JobMemory, MailKey, MessageKind, Moment,
+    Problem, ProblemId, Proposal, ProposalId, Report, ReportId, RuleAt, Scope, Severity, Slot,
+    Span, Wait, WindowEffect, problem::ids,
 };
 
 ids! {
@@ -215,6 +216,46 @@ pub enum Command {
     RevokeToken {
         /// Which one.
         id: NoteId,
+    },
+    /// A report that nobody has claimed is for this job.
+    Claim {
+        /// Which one.
+        report: ReportId,
+        /// Full name of the job.
+        job: Arc<str>,
+    },
+    /// A report that nobody has claimed is for no job.
+    Drop {
+        /// Which one.
+        report: ReportId,
+    },
+    /// A duty is done.
+    Tick {
+        /// Full name of the job.
+        job: Arc<str>,
+        /// What was done.
+        text: String,
+    },
+    /// Nothing is expected of a job for a while.
+    PauseJob {
+        /// Full name of the job.
+        job: Arc<str>,
+        /// When it ends by itself.
+        until: Option<Moment>,
+        /// Why.
+        text: String,
+    },
+    /// It is expected again.
+    ResumeJob {
+        /// Full name of the job.
+        job: Arc<str>,
+    },
+    /// The runs of a job that was learned are expected by this schedule.
+    AcceptSchedule {
+        /// Full name of the job.
+        job: Arc<str>,
+        /// As it would be written in its file.
+        schedule: Arc<str>,
     },
     /// Writes down that something was refused before it came to the desk.
     WriteDownRefusal {
@@ -572,6 +613,20 @@ events! {
     TokenCreated = "token-created",
     /// Somebody is let in no longer.
     TokenRevoked = "token-revoked",
+    /// A report came for which nobody is found.
+    ReportUnclaimed = "report-unclaimed",
+    /// A person has said for which job it is.
+    ReportClaimed = "report-claimed",
+    /// A person has put it away.
+    ReportDropped = "report-dropped",
+    /// A duty was ticked off.
+    JobTicked = "job-ticked",
+    /// A job was paused.
+    JobPaused = "job-paused",
+    /// It goes on.
+    JobResumed = "job-resumed",
+    /// A learned schedule was accepted.
+    ScheduleAccepted = "schedule-accepted",
     /// Something was asked and refused.
     Refused = "refused",
 }
@@ -663,6 +718,20 @@ pub enum Row {
     Event(Box<Event>),
     /// A decision; only ever added.
     Decision(Box<Decision>),
+    /// A slot of a job.
+    Slot(Box<Slot>),
+    /// A report.
+    Report(Box<Report>),
+    /// What makes a report the same as another one, and when it came.
+    ReportKey([u8; 16], ReportId, Moment),
+    /// A mail that is kept, as it came.
+    Mail(MailKey, Moment, Arc<[u8]>),
+    /// What is remembered of a job.
+    JobMemory(Box<JobMemory>),
+    /// How many mails came in this hour since 1970.
+    MailHour(u64, u32),
+    /// Where reading the mailbox of this name goes on, in its reader's own words.
+    Cursor(Arc<str>, Arc<str>),
     /// A request was answered: repeat key, id and version of the answer.
     Answered(Arc<str>, Moment, String, u64),
 }

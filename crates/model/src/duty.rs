@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CheckableId, Hours, Labels, MeasureSpec, Params, Recurrence, Rotation, Severity, Shift, Span,
-    WeekHours,
+    CheckableId, Hours, Intakes, Job, Labels, MeasureSpec, Nominal, Params, Recurrence, Rotation,
+    Severity, Shift, Span, WeekHours,
 };
 
 /// Where something was written: `checks/acme.yaml:21`.
@@ -36,6 +36,10 @@ pub struct Duty {
     pub contracts: Vec<Contract>,
     /// Sorted by customer and name.
     pub windows: Vec<Window>,
+    /// What promises to report, sorted by customer and name.
+    pub jobs: Vec<Arc<Job>>,
+    /// By which ways reports come in.
+    pub intakes: Intakes,
     /// Rules of opening hours; policies, contracts and people refer to places in it.
     pub hours: Vec<WeekHours>,
     /// What tells whether our own uplink works; checks of the reserved customer.
@@ -57,6 +61,11 @@ pub struct Times {
     pub shifts: Vec<Arc<[Shift]>>,
     /// For [`Duty::windows`]: occurrences, by begin.
     pub windows: Vec<Arc<[Span]>>,
+    /// Expected runs of each job, as in [`Duty::jobs`], by `at`. For 35 days before and behind the
+    /// moment that it was worked out for, but at most 1,024 runs before it and 3,072 behind it; and
+    /// at least two on each side, however rare they are, if there are so many within 40 years.
+    /// None for a job that runs so long after its last run, or behind another job.
+    pub slots: Vec<Arc<[Nominal]>>,
     /// What it covers.
     pub covers: Option<Span>,
 }

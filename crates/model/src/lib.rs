@@ -12,6 +12,7 @@ mod command;
 mod duty;
 mod hash;
 mod hours;
+mod job;
 mod kind;
 mod message;
 mod plan;
@@ -19,6 +20,7 @@ mod problem;
 mod recipe;
 mod result;
 mod secret;
+mod slot;
 mod status;
 mod threshold;
 mod time;
@@ -26,7 +28,7 @@ mod time;
 pub use alert::{
     Alert, AlertKey, AlertKind, AlertState, Content, Delivery, Member, WithdrawReason,
 };
-pub use belief::{Belief, Look, Standing, ThresholdMemory, Transition};
+pub use belief::{Age, Belief, Look, ThresholdMemory, Transition};
 pub use case::{
     Call, CallId, CallState, Candidate, Condition, DismissReason, Evidence, Message, MessageKind,
     Proposal, ProposalId, ProposalState, SlaClock, Wait,
@@ -45,6 +47,11 @@ pub use duty::{
 };
 pub use hash::stable_hash;
 pub use hours::{Hours, Span};
+pub use job::{
+    After, DateOrder, Due, Hears, Intake, Intakes, Job, JobKind, JobMemory, Limits, MailOp,
+    MailPart, MailRule, MailTest, Nominal, Objects, OnHoliday, Pause, Reporting, Schedule, Trust,
+    Way,
+};
 pub use kind::{
     ChannelKind, ChannelSpec, Form, Kind, KindId, KindSpec, MeasureSpec, ParamFault, ParamSpec,
     Params, Unit, Value,
@@ -58,6 +65,10 @@ pub use problem::{
 pub use recipe::{Begin, LocalTime, Recurrence, Rotation, RotationLayer, Shift, Turn, WeekHours};
 pub use result::{CheckResult, Measure, Measured, Reading, RunId, SkipReason};
 pub use secret::Secret;
+pub use slot::{
+    Class, Entry, Heard, IntakeState, MailKey, Outcome, Proof, Report, ReportId, Says, Slot,
+    SlotKey, Standing, TimeSource,
+};
 pub use status::{StateType, Status, Verdict};
 pub use threshold::{Level, Rule, Test};
 pub use time::{Moment, Offset, Period, SpanOfWeek, TimeZone};

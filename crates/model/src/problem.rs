@@ -79,6 +79,8 @@ impl Severity {
 pub enum About {
     /// A host or service, by full name.
     Checkable(Arc<str>),
+    /// A job that promises to report, by full name.
+    Job(Arc<str>),
     /// A whole site, as `customer/site`.
     Site(Arc<str>),
     /// Our own trouble, by the word for it (`uplink`, `channel sms`).
@@ -90,7 +92,7 @@ impl About {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Checkable(name) => name.to_string(),
+            Self::Checkable(name) | Self::Job(name) => name.to_string(),
             Self::Site(name) => format!("site {name}"),
             Self::Own(name) => format!("own {name}"),
         }
@@ -280,6 +282,9 @@ pub struct Problem {
     pub timeline: Vec<Passage>,
     /// When all was last well before it.
     pub last_good: Option<Moment>,
+    /// What else speaks for or against it, line by line.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What the look measured that changed it last.
     #[serde(default)]
     pub values: Vec<Measured>,

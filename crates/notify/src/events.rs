@@ -91,7 +91,9 @@ fn severity(letter: &Letter<'_>) -> Option<Severity> {
 fn severities(about: Option<&About>) -> &'static [Severity] {
     match about {
         Some(About::Checkable(name)) if name.matches('/').count() == 1 => &[Severity::Down],
-        Some(About::Checkable(_)) => &[Severity::Warning, Severity::Unknown, Severity::Critical],
+        Some(About::Checkable(_) | About::Job(_)) => {
+            &[Severity::Warning, Severity::Unknown, Severity::Critical]
+        }
         Some(About::Site(_)) => &[Severity::Down],
         Some(About::Own(_)) => &[Severity::Warning, Severity::Critical],
         None => &[],
@@ -162,6 +164,7 @@ fn named(alertname: &str) -> BTreeMap<String, String> {
 /// The labels that name a thing.
 fn subject(about: &About) -> BTreeMap<String, String> {
     let (alertname, names, text): (&str, &[&str], &str) = match about {
+        About::Job(job) => ("WatchdogProblem", &["customer", "watchdog"], job),
         About::Own(own) => ("CampanileOwn", &["own"], own),
         About::Site(site) => ("SiteDown", &["customer", "site"], site),
         About::Checkable(name) if name.matches('/').count() > 1 => {

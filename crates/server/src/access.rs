@@ -17,6 +17,7 @@ use crate::{
     ledger::{Counter, Ledger},
     parts::{Parts, blocking},
     readings,
+    watching::Watching,
 };
 
 /// Tokens are read again at least this often, whatever was committed.
@@ -48,6 +49,8 @@ impl Access {
             wakes,
             clock: Arc::new(move || clock.now()),
         });
+        let watching = Watching::new(clock, Arc::clone(&ledger), &parts.intakes);
+        api.hear(Arc::new(watching));
         let totals = Arc::default();
         readings::publish_totals(&parts.common.shared, &totals);
         Self {

@@ -9,7 +9,7 @@ use std::{
 
 use console::{Board, Cell, Entry};
 use engine::Spec;
-use model::{Asked, CheckableId, KindId, Moment, Params, Plan, Service, Standing, stable_hash};
+use model::{Age, Asked, CheckableId, KindId, Moment, Params, Plan, Service, stable_hash};
 use probe::{CATALOGUE, Looker, Target};
 
 use crate::register::Laid;
@@ -132,7 +132,7 @@ impl Bench {
             kind: kind.map(|it| it.spec),
             target: instance(asked, address),
             stale_after: asked.and_then(|it| {
-                let limit = it.check.every * Standing::INTERVALS_MAX + it.check.timeout;
+                let limit = it.check.every * Age::INTERVALS_MAX + it.check.timeout;
                 it.check.period.is_none().then_some(limit)
             }),
             timeout: asked.map_or(Duration::ZERO, |it| it.check.timeout),

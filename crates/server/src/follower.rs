@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     build::{Piece, take_apart},
-    desk::{Rules, ToDesk, standings_of, subjects_of},
+    desk::{Rules, ToDesk, recalled_of, subjects_of},
     load,
     parts::{Parts, blocking, limits_of},
     register::Register,
@@ -117,7 +117,8 @@ impl<'a> Follower<'a> {
         let parts = self.parts;
         let common = &parts.common;
         let laid = self.register.lay(plan);
-        let pieces = take_apart(plan, &laid, &common.shared.board(), common.clock.now());
+        let now = common.clock.now();
+        let pieces = take_apart(plan, &laid, &common.shared.board(), now);
         let hosts = plan.hosts.iter().zip(&laid.hosts).filter(|(host, _)| host.alive.is_some());
         let up_of_hosts: Vec<(CheckableId, bool)> = hosts
             .filter_map(|(_, (id, name))| {
@@ -126,9 +127,9 @@ impl<'a> Follower<'a> {
             .collect();
         let rules = Rules {
             duty: Arc::clone(&plan.duty),
-            times: Arc::new(calendar::times(&plan.duty, horizon(common.clock.now()))),
+            times: Arc::new(calendar::times(&plan.duty, horizon(now), now)),
             subjects: subjects_of(plan, &laid),
-            standings: is_start.then(|| standings_of(&laid, &restored.beliefs)),
+            recalled: is_start.then(|| recalled_of(&laid, &restored.beliefs)),
             book: Arc::new(parts.courier.prepare(&plan.duty)),
             added: laid.added.iter().map(|it| it.0).collect(),
         };
@@ -143,6 +144,7 @@ impl<'a> Follower<'a> {
         });
         let limits = limits_of(&plan.engine, common.shards);
         self.parts.rule(rules).await;
+        self.parts.intakes.follow(&plan.duty);
         self.parts.change(removed.chain(put), limits).await;
         self.duty = Arc::clone(&plan.duty);
         common.shared.show(Arc::new(pieces.board));
@@ -153,8 +155,9 @@ impl<'a> Follower<'a> {
     async fn turn_calendar(&self) {
         let duty = Arc::clone(&self.duty);
         let desk = self.parts.common.desk.clone();
-        let range = horizon(self.parts.common.clock.now());
-        let turn = move || desk.send(ToDesk::Calendar(Arc::new(calendar::times(&duty, range))));
+        let now = self.parts.common.clock.now();
+        let times = move || calendar::times(&duty, horizon(now), now);
+        let turn = move || desk.send(ToDesk::Calendar(Arc::new(times())));
         blocking(turn).await;
     }
 

@@ -71,7 +71,10 @@ impl Ledger {
     }
 
     /// Has the desk show something.
-    fn look<T: Send + 'static>(&self, look: impl FnOnce(&Desk) -> T + Send + 'static) -> Read<T> {
+    pub(crate) fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Desk) -> T + Send + 'static,
+    ) -> Read<T> {
         let (answer, answered) = crossbeam_channel::bounded(1);
         let message = ToDesk::Look(Look(Box::new(move |desk| drop(answer.send(look(desk))))));
         let busy = |_| LedgerFault::Unreadable("the desk does not answer".to_owned());
@@ -91,13 +94,13 @@ impl Ledger {
 }
 
 /// What a cursor says: the place of the last item of the part before.
-fn place(cut: &Cut) -> Read<Option<u64>> {
+pub(crate) fn place(cut: &Cut) -> Read<Option<u64>> {
     let Some(cursor) = &cut.cursor else { return Ok(None) };
     cursor.parse().map(Some).map_err(|_| LedgerFault::Cursor)
 }
 
 /// A part of a list; one more than wanted was read, to know whether that is all.
-fn page<T>(mut items: Vec<T>, cut: &Cut, place: impl Fn(&T) -> u64) -> Page<T> {
+pub(crate) fn page<T>(mut items: Vec<T>, cut: &Cut, place: impl Fn(&T) -> u64) -> Page<T> {
     let more = items.len() > cut.limit;
     items.truncate(cut.limit);
     let next = items.last().filter(|_| more).map(|it| place(it).to_string());

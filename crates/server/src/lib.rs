@@ -13,6 +13,8 @@ mod descriptors;
 mod desk;
 mod first_token;
 mod follower;
+mod house;
+mod intakes;
 mod ledger;
 mod log;
 mod looks;
@@ -24,6 +26,7 @@ mod replay;
 mod routing;
 mod run;
 mod shard;
+mod watching;
 
 pub use attempt::{Attempt, try_once};
 pub use config::{Explanation, Loaded, RoutingTest, Unknown, explain, tests};

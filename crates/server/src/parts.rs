@@ -16,6 +16,8 @@ use crate::{
     courier::Courier,
     descriptors::looks_max,
     desk::{self, Past, Rules, ToDesk, Watch, Ways},
+    house::House,
+    intakes::Intakes,
     readings,
     shard::{self, Change, Common, HAND_OVER_WITHIN, Handle, ToDriver, Wires},
 };
@@ -32,6 +34,8 @@ pub(crate) struct Parts {
     pub(crate) common: Arc<Common>,
     /// Whoever takes alerts to their receivers.
     pub(crate) courier: Arc<Courier>,
+    /// Whoever hears the reports of jobs.
+    pub(crate) intakes: Intakes,
     /// Grows with each commit of something that the desk wanted kept.
     pub(crate) committed: watch::Receiver<u64>,
     shards: Vec<Handle>,
@@ -52,7 +56,13 @@ pub(crate) struct Kept {
 impl Kept {
     /// A store without a past that never says what it has kept.
     pub(crate) fn silent(store: Sender<Order>) -> Self {
-        let past = Past { installation: 1, next_id: 1, rows: Vec::new() };
+        let past = Past {
+            folder: std::path::PathBuf::new(),
+            away: None,
+            installation: 1,
+            next_id: 1,
+            rows: Vec::new(),
+        };
         // Kept open, so that the desk does not take its end for a reason to stop.
         let (sender, receipts) = crossbeam_channel::unbounded();
         std::mem::forget(sender);
@@ -113,8 +123,12 @@ impl Parts {
             pulse,
             figures,
         };
+        let folder = kept.past.folder.clone();
         let desk = desk::start(clock, kept.past, ways).context("cannot start the desk's thread")?;
-        Ok(Self { common, courier, committed, shards: handles, desk })
+        let house = Arc::new(House::new(clock, &folder, common.desk.clone()));
+        let intakes = Intakes::new(house, &folder).context("cannot start the intakes")?;
+        readings::publish_intakes(&common.shared, &intakes);
+        Ok(Self { common, courier, intakes, committed, shards: handles, desk })
     }
 
     /// A part of the engine that has ended by itself, by a panic: the rest is of no use without it.
@@ -185,6 +199,7 @@ impl Parts {
                         tracing::error!("a shard had ended with a panic");
                     }
                 }
+                drop(self.intakes);
                 let stopped = self.common.desk.send(ToDesk::Stop).is_ok();
                 stopped && self.desk.join().is_ok()
             })

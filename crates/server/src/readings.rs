@@ -15,6 +15,7 @@ use store::{StoreHealth, Totals};
 use crate::{
     courier::Courier,
     desk::{PARTS, Pulse},
+    intakes::Intakes,
     shard::Common,
 };
 
@@ -86,6 +87,22 @@ pub(crate) fn publish(common: &Arc<Common>, health: Arc<StoreHealth>) {
     });
 }
 
+/// Has the console show what the intakes have counted.
+pub(crate) fn publish_intakes(shared: &console::Shared, intakes: &Intakes) {
+    let (gate, house) = (Arc::clone(intakes.gate()), Arc::clone(&intakes.house));
+    shared.add_source(move |readings| {
+        for it in gate.readings() {
+            let labels: Vec<(&str, &str)> = it.label.into_iter().collect();
+            match it.is_counter {
+                true => readings.counter(it.name, it.help, &labels, it.value as f64),
+                false => readings.gauge(it.name, it.help, &labels, it.value as f64),
+            }
+        }
+        let help = "Mails at which a reader broke down; they are kept, and never good news";
+        readings.counter("campanile_inlet_broken", help, &[], house.broken() as f64);
+    });
+}
+
 /// Has the console show how the desk stands.
 pub(crate) fn publish_desk(
     common: &Arc<Common>,
@@ -129,6 +146,16 @@ pub(crate) fn publish_desk(
             let help = "Proposals since the start, by what became of them";
             let labels = [("outcome", *outcome), ("reason", *reason)];
             readings.counter("campanile_proposals", help, &labels, *count as f64);
+        }
+        for (class, count) in &figures.reports {
+            let help = "Reports of jobs since the start, by what became of them";
+            let labels = [("class", *class)];
+            readings.counter("campanile_watchdog_reports", help, &labels, *count as f64);
+        }
+        for (standing, count) in &figures.standings {
+            let help = "How slots of jobs came to stand since the start";
+            let labels = [("standing", *standing)];
+            readings.counter("campanile_watchdog_slots", help, &labels, *count as f64);
         }
         let help = "Problems for which there was no room";
         readings.counter("campanile_problems_overflowed", help, &[], figures.overflowed as f64);

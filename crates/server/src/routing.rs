@@ -100,7 +100,7 @@ fn fits(plan: &Plan, desk: &Desk, wanted: &ToldBy, seen: &Foreseen) -> bool {
 fn desk_at(plan: &Plan, at: Moment) -> Desk {
     let mut desk = Desk::new(0, 1);
     let laid = Register::new(1).lay(plan);
-    let times = calendar::times(&plan.duty, horizon(at.before(Duration::from_secs(86_400))));
+    let times = calendar::times(&plan.duty, horizon(at.before(Duration::from_secs(86_400))), at);
     let subjects = subjects_of(plan, &laid);
     drop(desk.arrange(at, Arc::clone(&plan.duty), Arc::new(times), subjects));
     desk

@@ -10,9 +10,9 @@ use std::{
 
 use anyhow::Context;
 use config::Loaded;
-use model::{EngineSettings, Plan};
+use model::{EngineSettings, Moment, Plan, Span};
 use probe::{CATALOGUE, SocketKind, ping_right, read_trusted_roots};
-use store::{Store, Writer};
+use store::{Opened, Store, Writer};
 use tokio::{
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -83,7 +83,8 @@ impl From<anyhow::Error> for RunError {
 #[must_use]
 pub fn load(main_file: &Path) -> Loaded {
     let kinds: Vec<_> = CATALOGUE.iter().map(probe::Entry::for_config).collect();
-    config::load(main_file, &kinds, &notify::channel_kinds())
+    let formats: Vec<&str> = inlet::CATALOGUE.iter().map(|it| it.name).collect();
+    config::load(main_file, &kinds, &notify::channel_kinds(), &formats)
 }
 
 /// Runs the engine until it is told to stop. `log` is where its log is written, for the figures.
@@ -109,6 +110,8 @@ pub fn run(main_file: &Path, log: &Log) -> Result<(), RunError> {
         tracing::warn!(boot = past.number, "the engine before this one did not stop cleanly");
     }
     let past = Past {
+        folder: plan.engine.data.clone(),
+        away: away(&opened, clock.now()),
         installation: opened.desk.installation,
         next_id: opened.desk.next_id,
         rows: opened.desk.rows,
@@ -132,6 +135,12 @@ pub fn run(main_file: &Path, log: &Log) -> Result<(), RunError> {
     // What hangs in a disk or in a reload is left behind: nobody waits for it any more.
     runtime.shutdown_background();
     ended
+}
+
+/// When there was no engine: since the last sign of life that the one before has kept.
+fn away(opened: &Opened, now: Moment) -> Option<Span> {
+    let last = opened.desk.alive_at?;
+    (last < now).then_some(Span { from: last, until: now })
 }
 
 /// Serves pages, hears signals, and lets slow things wait without standing in the way.

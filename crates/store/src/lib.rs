@@ -29,8 +29,9 @@ mod row;
 mod writer;
 
 pub use desk::{
-    AlertFilter, CallFilter, ChainError, Customers, DecisionFilter, DeskPast, EventFilter,
-    OwedAlert, PAGE_ROWS_MAX, ProblemFilter, ProposalFilter, SEARCH_BYTES_MAX, Totals,
+    ALIVE, AlertFilter, CallFilter, ChainError, Customers, DecisionFilter, DeskPast, EventFilter,
+    OwedAlert, PAGE_ROWS_MAX, ProblemFilter, ProposalFilter, ReportFilter, SEARCH_BYTES_MAX,
+    SlotFilter, Totals,
 };
 pub use error::OpenError;
 pub use folder::{DATABASE_NAME, LOCK_NAME};

@@ -14,8 +14,11 @@ use crate::{
 };
 
 /// Every step, in order; the step at index n leads to schema n + 1.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("schema/0001_first_light.sql"), include_str!("schema/0002_the_desk.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001_first_light.sql"),
+    include_str!("schema/0002_the_desk.sql"),
+    include_str!("schema/0003_watchdogs.sql"),
+];
 
 /// The schema that `migrations` lead to.
 pub(crate) fn latest(migrations: &[&str]) -> u32 {

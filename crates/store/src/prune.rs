@@ -26,7 +26,7 @@ pub(crate) fn prune(
 /// One statement a table: `?1` is the moment, `?2` how many. Results and decisions are numbered in
 /// the order of time, so the oldest have the lowest numbers. The last result stays: the next one is
 /// numbered after it.
-const BY_AGE: [&str; 10] = [
+const BY_AGE: [&str; 14] = [
     "DELETE FROM result
      WHERE id IN (SELECT id FROM result ORDER BY id LIMIT ?2) AND at < ?1
         AND id < (SELECT max(id) FROM result)",
@@ -56,6 +56,12 @@ const BY_AGE: [&str; 10] = [
         LIMIT ?2)",
     "DELETE FROM duty_override
      WHERE id IN (SELECT id FROM duty_override WHERE until_at < ?1 LIMIT ?2)",
+    "DELETE FROM mail WHERE key IN (SELECT key FROM mail WHERE at < ?1 LIMIT ?2)",
+    "DELETE FROM report WHERE id IN (SELECT id FROM report ORDER BY id LIMIT ?2) AND at < ?1",
+    // As long as a report can come again: its keys go with it.
+    "DELETE FROM report_key WHERE key IN (SELECT key FROM report_key WHERE at < ?1 LIMIT ?2)",
+    "DELETE FROM slot WHERE rowid IN (
+        SELECT rowid FROM slot WHERE at < ?1 AND standing <> 'open' LIMIT ?2)",
     "DELETE FROM answered WHERE repeat_key IN (
         SELECT repeat_key FROM answered WHERE at < ?1 LIMIT ?2)",
 ];

@@ -251,6 +251,7 @@ fn what_is_no_recurrence_is_refused_with_a_way_out() {
         "2026-03-29 02:10 to 2026-03-29 02:50",
         "2026-13-01 23:00 for 4h",
         "01.12.2026 23:00 for 4h",
+        "cron for 4h",
         "cron 0 22 * * for 4h",
         "cron 0 22 30 2 * for 4h",
         "rrule FREQ=MONTHLY;BYDAY=2TU 22:00 for 4h",

@@ -102,12 +102,15 @@ struct Suspend {
     /// The supplier's own number for it
     #[arg(long)]
     reference: Option<String>,
-    /// The host or service that has to be fine; for a process
+    /// The host or service that has to be fine, or with --slots the watchdog; for a process
     #[arg(long)]
     name: Option<String>,
     /// For how long without a break: `10m`; for a process
     #[arg(long, value_name = "LENGTH")]
     fine_for: Option<String>,
+    /// So many runs in a row have to go well; then --name is a watchdog's; for a process
+    #[arg(long, value_name = "N", requires = "name", conflicts_with = "fine_for")]
+    slots: Option<u32>,
     #[command(flatten)]
     seen: Seen,
 }
@@ -194,6 +197,7 @@ impl Suspend {
             ("reference", json!(self.reference)),
             ("name", json!(self.name)),
             ("fine_for_secs", json!(self.fine_for.as_ref().map(length).transpose()?)),
+            ("slots", json!(self.slots)),
         ]);
         change(engine, One { id: self.id, seen: self.seen }, "suspend", &body, "suspended call")
     }
@@ -248,6 +252,14 @@ fn state(call: &Value) -> String {
     }
 }
 
+/// How many runs of a watchdog have gone well, of those that have to.
+fn runs(wait: &Value) -> String {
+    match wait["slots"].is_null() {
+        true => String::new(),
+        false => format!(" ({} of {} runs)", cell(&wait["slots_kept"]), cell(&wait["slots"])),
+    }
+}
+
 /// What matters of a clock in one cell.
 fn clock(engine: &Engine, clock: &Value) -> String {
     match () {
@@ -275,7 +287,7 @@ fn show(engine: &Engine, id: u64) -> Outcome {
             ("severity", cell(&call["severity"])),
             ("state", state(call)),
             ("waits until", engine.time(&wait["until"])),
-            ("waits for", cell(&wait["name"]) + &cell(&wait["reference"])),
+            ("waits for", cell(&wait["name"]) + &cell(&wait["reference"]) + &runs(wait)),
             ("ready to close", mark(&call["ready_to_close"], "yes")),
             ("blocking since", engine.time(&call["blocking_since"])),
             ("assignee", cell(&call["assignee"])),

@@ -15,6 +15,7 @@ pub(crate) mod silence;
 pub(crate) mod test;
 pub(crate) mod token;
 pub(crate) mod validate;
+pub(crate) mod watchdog;
 pub(crate) mod why;
 
 use std::{

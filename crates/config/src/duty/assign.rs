@@ -97,10 +97,13 @@ impl Assigner<'_, '_> {
         let templates = draft.templates.iter().map(|it| it.body);
         for at in draft.defaults.into_iter().chain(templates).chain(bodies) {
             let map = self.library.view(at);
-            for (key, section) in [("policy", Section::Policies), ("contract", Section::Contracts)]
-            {
-                if let Some(view) = map.get(key).filter(|it| !it.is_empty()) {
-                    self.find(section, view, report);
+            for map in [Some(map), map.get("watchdog")].into_iter().flatten() {
+                for (key, section) in
+                    [("policy", Section::Policies), ("contract", Section::Contracts)]
+                {
+                    if let Some(view) = map.get(key).filter(|it| !it.is_empty()) {
+                        self.find(section, view, report);
+                    }
                 }
             }
         }

@@ -9,6 +9,11 @@ mod channels;
 mod clerk;
 mod contracts;
 mod customers;
+mod gaps;
+mod hears;
+mod intakes;
+mod jobs;
+mod judges;
 mod lints;
 mod names;
 mod oncall;
@@ -16,7 +21,9 @@ mod own;
 mod people;
 mod policies;
 mod scopes;
+mod settings;
 mod times;
+mod watch_lints;
 mod windows;
 
 use std::collections::HashMap;
@@ -36,6 +43,7 @@ pub(crate) use clerk::Clerk;
 use lints::Told;
 pub(crate) use names::Names;
 pub(crate) use own::canary_text;
+pub(crate) use settings::{BUILT_IN_SETTINGS, KEYS as WATCHDOG_KEYS, Settings as WatchdogSettings};
 pub(crate) use times::moment;
 
 /// What is needed to read everything here.
@@ -45,6 +53,8 @@ pub(crate) struct Desk<'l, 'a> {
     pub(crate) settler: &'l Settler,
     pub(crate) names: &'l Names<'a>,
     pub(crate) channel_kinds: &'l [ChannelKind],
+    /// Names of the formats in which reports are written.
+    pub(crate) formats: &'l [&'l str],
     /// Relative paths begin here.
     pub(crate) folder: &'l std::path::Path,
     pub(crate) now: Moment,
@@ -57,6 +67,8 @@ pub(crate) struct Read {
     scopes: Vec<(Scope, Place)>,
     /// Everybody who is to be told.
     told: Vec<Told>,
+    /// Where every watchdog is written, as in [`Duty::jobs`].
+    watched: Vec<jobs::Written>,
 }
 
 /// Reads everything; of the hosts only their names are known yet.
@@ -74,10 +86,12 @@ pub(crate) fn read(desk: Desk<'_, '_>, report: &mut Report) -> Read {
     let zones: Vec<_> = duty.customers.iter().map(|it| it.zone.clone()).collect();
     duty.windows = clerk.windows(&zones);
     clerk.own(&mut duty);
+    duty.intakes = clerk.intakes();
+    let watched = clerk.jobs(&mut duty);
     duty.hours = clerk.take_hours();
     let told = std::mem::take(&mut clerk.told);
     clerk.addresses_needed(&duty, &told);
-    Read { duty, scopes: std::mem::take(&mut clerk.scopes), told }
+    Read { duty, scopes: std::mem::take(&mut clerk.scopes), told, watched }
 }
 
 /// Looks at what was read beside the plan. After a mistake most of it would only repeat that.
@@ -89,6 +103,7 @@ pub(crate) fn lint(read: &Read, plan: &Plan, desk: Desk<'_, '_>, report: &mut Re
     lints::silent_policies(desk, &read.duty, report);
     lints::unused(desk.names, desk.library.sources, report);
     lints::empty_scopes(plan, &read.duty, &read.scopes, report);
+    watch_lints::doubts(desk, &read.duty, &read.watched, report);
 }
 
 /// The sites, sorted by customer and name, and the place of each by its map.

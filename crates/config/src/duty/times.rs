@@ -60,7 +60,7 @@ pub(super) fn never(recurrence: &Recurrence, now: Moment) -> Option<&'static str
 pub(super) fn first_gaps(duty: &Duty, now: Moment) -> Vec<Option<String>> {
     let range = Span { from: now, until: now.after(COVERAGE) };
     let rotations = Duty { oncall: duty.oncall.clone(), ..Duty::default() };
-    let times = calendar::times(&rotations, range);
+    let times = calendar::times(&rotations, range, now);
     let gaps = times.shifts.iter().map(|it| calendar::gaps(it, range));
     let said = gaps.zip(&duty.oncall).map(|(gaps, oncall)| {
         let first = gaps.first()?;

@@ -8,11 +8,13 @@
 mod codes;
 mod duration;
 mod expand;
+mod mail;
 mod name;
 mod nearest;
 mod period;
 mod placeholders;
 mod plain;
+mod promises;
 mod quantity;
 mod retry;
 mod scan;
@@ -31,11 +33,16 @@ use calendar::{printable, shown};
 pub(crate) use codes::codes;
 pub(crate) use duration::duration;
 pub(crate) use expand::expand;
+pub(crate) use mail::{mail_part, mail_pattern, mail_rule};
 pub(crate) use name::{NameOf, name};
 pub(crate) use nearest::nearest;
 pub(crate) use period::period;
 pub(crate) use placeholders::{Piece, placeholders};
 pub(crate) use plain::{count, flag};
+pub(crate) use promises::{
+    Bound, behind, bound, crossed, mail_domain, network, reporting, reports, server, tolerance,
+    warnings,
+};
 pub(crate) use retry::{Retry, retry};
 pub(crate) use sentence::{
     Promise, delay, handover, lacks_unit, promise, rate, repeat, stretch, turn,

@@ -193,3 +193,6 @@ pub(crate) const CHANNELS: &[ChannelKind] = &[
     ChannelKind { spec: &ALERTMANAGER, vet: |it| needs(it, "url", "write `url: \"https://…\"`") },
     ChannelKind { spec: &PAGER, vet: |_| Vec::new() },
 ];
+
+/// Some formats of reports.
+pub(crate) const FORMATS: &[&str] = &["veeam", "vzdump", "hyper-backup"];

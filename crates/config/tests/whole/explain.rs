@@ -183,12 +183,12 @@ fn unknown_names_get_a_suggestion() {
             .map(|it| explain(&loaded, it).unwrap_err().to_string())
             .collect();
     expect![[r#"
-        no host or service is called `acmee/db`; did you mean acme/db?
-        no host or service is called `acme/dbb/disk /`; did you mean acme/db/disk /?
-        no host or service is called `acme/db/disk`; did you mean acme/db/disk /?
-        no host or service is called `acme/-/shopp`; did you mean acme/-/shop?
-        no host or service is called `x/y`
-        no host or service is called `acme`
+        no host, service or watchdog is called `acmee/db`; did you mean acme/db?
+        no host, service or watchdog is called `acme/dbb/disk /`; did you mean acme/db/disk /?
+        no host, service or watchdog is called `acme/db/disk`; did you mean acme/db/disk /?
+        no host, service or watchdog is called `acme/-/shopp`; did you mean acme/-/shop?
+        no host, service or watchdog is called `x/y`
+        no host, service or watchdog is called `acme`
     "#]]
     .assert_eq(&(said.join("\n") + "\n"));
 }

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 use config::{Loaded, load_at};
 use model::Moment;
 
-use crate::catalogue::{CHANNELS, KINDS};
+use crate::catalogue::{CHANNELS, FORMATS, KINDS};
 
 pub(crate) struct Folder(tempfile::TempDir);
 
@@ -35,6 +35,6 @@ impl Folder {
     pub(crate) fn load(&self) -> Loaded {
         // 2026-11-21 12:00 UTC, a Saturday.
         let now = Moment::from_secs(1_795_262_400);
-        load_at(&self.path("config.yaml"), KINDS, CHANNELS, now)
+        load_at(&self.path("config.yaml"), KINDS, CHANNELS, FORMATS, now)
     }
 }

@@ -67,7 +67,7 @@ fn load_mistake(name: &str) -> Loaded {
     } else {
         copy(&golden().join(name), folder.path());
     }
-    let loaded = load_at(&main, catalogue::KINDS, catalogue::CHANNELS, NOW);
+    let loaded = load_at(&main, catalogue::KINDS, catalogue::CHANNELS, catalogue::FORMATS, NOW);
     assert_eq!(loaded.plan.is_none(), loaded.errors() > 0, "{name}");
     // Rendered while the folder is there, without its name.
     loaded

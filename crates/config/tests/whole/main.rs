@@ -10,3 +10,4 @@ mod golden;
 mod hostile;
 mod plan;
 mod secrets;
+mod watchdogs;

@@ -189,6 +189,11 @@ impl Answer {
         Self { status: StatusCode::OK, kind, body, version: None, location: None }
     }
 
+    /// Text that others wrote: plain, whatever it looks like.
+    pub(crate) fn plain(text: String) -> Self {
+        Self::of("text/plain; charset=utf-8", Body::from(text))
+    }
+
     pub(crate) fn version(self, version: Option<u64>) -> Self {
         Self { version, ..self }
     }
@@ -202,6 +207,8 @@ impl Answer {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        let nosniff = HeaderValue::from_static("nosniff");
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
         if let Some(version) = self.version.filter(|it| *it > 0)
             && let Ok(tag) = HeaderValue::try_from(format!("\"{version}\""))
         {

@@ -26,8 +26,23 @@ const BODY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Lists and objects within each other.
 const DEPTH_MAX: usize = 64;
 
+/// Largest mail that is fed in. The same as by any other intake.
+pub(crate) const MAIL_BYTES_MAX: usize = 35 << 20;
+
+/// Longest time in which a mail may trickle in.
+const MAIL_WAIT_MAX: Duration = Duration::from_secs(30);
+
 /// The whole body.
 pub(crate) async fn bytes_of(body: Body) -> Result<Bytes, Fault> {
+    bytes_within(body, BODY_BYTES_MAX, BODY_WAIT_MAX).await
+}
+
+/// A whole mail.
+pub(crate) async fn mail_of(body: Body) -> Result<Bytes, Fault> {
+    bytes_within(body, MAIL_BYTES_MAX, MAIL_WAIT_MAX).await
+}
+
+async fn bytes_within(body: Body, bytes_max: usize, wait_max: Duration) -> Result<Bytes, Fault> {
     let read = async {
         let mut stream = body.into_data_stream();
         let (mut kept, mut seen) = (BytesMut::new(), 0);
@@ -36,30 +51,38 @@ pub(crate) async fn bytes_of(body: Body) -> Result<Bytes, Fault> {
                 return Err(Fault::malformed("body", "it broke off"));
             };
             seen += piece.len();
-            if seen > DISCARDED_BYTES_MAX {
+            if seen > bytes_max.max(DISCARDED_BYTES_MAX) {
                 break;
             }
-            if seen > BODY_BYTES_MAX {
+            if seen > bytes_max {
                 kept.clear();
             } else {
                 kept.extend_from_slice(&piece);
             }
         }
-        if seen > BODY_BYTES_MAX {
-            Err(Fault::too_large(BODY_BYTES_MAX))
-        } else {
-            Ok(kept.freeze())
-        }
+        if seen > bytes_max { Err(Fault::too_large(bytes_max)) } else { Ok(kept.freeze()) }
     };
-    timeout(BODY_WAIT_MAX, read).await.unwrap_or_else(|_| Err(Fault::slow_body()))
+    timeout(wait_max, read).await.unwrap_or_else(|_| Err(Fault::slow_body()))
 }
 
 /// A body that is there must be said to be JSON: a form of another site's page cannot say so.
 pub(crate) fn check_type(headers: &HeaderMap, body: &[u8]) -> Result<(), Fault> {
+    if is_said_to_be(headers, "application/json") || body.is_empty() {
+        Ok(())
+    } else {
+        Err(Fault::not_json())
+    }
+}
+
+/// The same for a mail.
+pub(crate) fn check_mail_type(headers: &HeaderMap) -> Result<(), Fault> {
+    if is_said_to_be(headers, "message/rfc822") { Ok(()) } else { Err(Fault::not_mail()) }
+}
+
+fn is_said_to_be(headers: &HeaderMap, kind: &str) -> bool {
     let said = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or("");
     let said = said.split(';').next().unwrap_or("").trim();
-    let is_json = said.eq_ignore_ascii_case("application/json");
-    if is_json || body.is_empty() { Ok(()) } else { Err(Fault::not_json()) }
+    said.eq_ignore_ascii_case(kind)
 }
 
 /// What the body says; an empty one counts as an empty object.

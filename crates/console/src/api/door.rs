@@ -124,9 +124,15 @@ async fn admit(
     let headers = request.headers().clone();
     let body = match route.verb {
         Verb::Get => Bytes::new(),
+        _ if route.mail => {
+            content::check_mail_type(&headers)?;
+            content::mail_of(request.into_body()).await?
+        }
         Verb::Post | Verb::Delete => content::bytes_of(request.into_body()).await?,
     };
-    content::check_type(&headers, &body)?;
+    if !route.mail {
+        content::check_type(&headers, &body)?;
+    }
     let object = match (route.tenant, path.first()) {
         (Tenant::Object(kind), Some(text)) => Some(Object::load(api, kind, text, &actor).await?),
         _ => None,
@@ -160,6 +166,9 @@ async fn check_mentions(ask: &Ask, command: &Command) -> Result<(), Fault> {
     };
     if customer.is_some_and(|it| !ask.actor.may_see(it)) {
         return Err(Fault::foreign());
+    }
+    if let Command::Claim { job, .. } = command {
+        Object::load(&ask.api, Kind::Watchdog, job, &ask.actor).await?;
     }
     if let Some(call) = call {
         Object::load(&ask.api, Kind::Call, &call.to_string(), &ask.actor).await?;

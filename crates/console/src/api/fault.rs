@@ -50,6 +50,7 @@ pub(crate) const CODES: &[(&str, u16, &str)] = &[
     ("conflict", 409, "It cannot be done as things stand."),
     ("too-large", 413, "The body is too large."),
     ("not-json", 415, "The body is not said to be JSON."),
+    ("not-mail", 415, "The body is not said to be a mail."),
     ("too-many", 429, "The token asks too often."),
     ("full", 503, "There is no room for more."),
     ("busy", 503, "Too much is being asked at once, or the store cannot be read."),
@@ -140,6 +141,11 @@ impl Fault {
     pub(crate) fn not_json() -> Self {
         let detail = "header Content-Type: the body must be JSON; send `application/json`";
         Self::new("not-json", detail)
+    }
+
+    pub(crate) fn not_mail() -> Self {
+        let detail = "header Content-Type: the body must be a mail; send `message/rfc822`";
+        Self::new("not-mail", detail)
     }
 
     pub(crate) fn too_many(per_second: u32) -> Self {

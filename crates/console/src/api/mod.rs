@@ -24,8 +24,14 @@ mod stream;
 mod tests;
 /// Tokens: how their secrets are made, kept and recognised.
 pub mod token;
+mod watchdogs;
+mod watching;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use model::{Actor, EventId, Moment, Reply, Request};
 use tokio::{
@@ -42,6 +48,10 @@ pub use seams::{
     WindowFilter, WindowView, WouldAsk, WouldTell,
 };
 pub use token::Tokens;
+pub use watching::{
+    BadgeView, Fed, Feed, JobFilter, JobView, NotTaken, Ping, ReportsFilter, Secrets, Signal,
+    SlotsFilter, Suggestion, Taking, ToCome, ToComeFilter, Watchdogs,
+};
 
 use crate::{
     Readings,
@@ -55,6 +65,10 @@ use crate::{
 
 /// How often one token may ask.
 const PACE: Pace = Pace { per_second: 50, burst: 200 };
+
+/// How often one address may ping or look at badges. A provider behind one address has hundreds of
+/// jobs that end on the same minute.
+const PING_PACE: Pace = Pace { per_second: 50, burst: 1_000 };
 
 /// Reads of the ledger at once; each has a thread.
 const READS_MAX: usize = 8;
@@ -85,7 +99,9 @@ pub struct Api(Arc<Inner>);
 
 struct Inner {
     seams: Seams,
+    watchdogs: OnceLock<Arc<dyn Watchdogs>>,
     buckets: Buckets,
+    pingers: Buckets,
     reads: Arc<Semaphore>,
     streams: Streams,
     audit: Audit,
@@ -108,7 +124,9 @@ impl Api {
     fn with(seams: Seams, pace: Pace, patience: Duration) -> Self {
         Self(Arc::new(Inner {
             seams,
+            watchdogs: OnceLock::new(),
             buckets: Buckets::new(pace),
+            pingers: Buckets::new(PING_PACE),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             streams: Streams::default(),
             audit: Audit::default(),
@@ -116,12 +134,29 @@ impl Api {
         }))
     }
 
-    fn now(&self) -> Moment {
+    /// Answers for watchdogs from now on, and hears pings. To be called once; until then whoever asks
+    /// is told to wait.
+    pub fn hear(&self, watchdogs: Arc<dyn Watchdogs>) {
+        let is_first = self.0.watchdogs.set(watchdogs).is_ok();
+        debug_assert!(is_first, "watchdogs are offered once");
+    }
+
+    /// Who hears pings; `None` before anybody does.
+    pub(crate) fn ears(&self) -> Option<Arc<dyn Watchdogs>> {
+        self.0.watchdogs.get().map(Arc::clone)
+    }
+
+    /// Is there anything left in the bucket of this address?
+    pub(crate) fn may_ping(&self, crowd: u64) -> bool {
+        self.0.pingers.take(crowd, self.now())
+    }
+
+    pub(crate) fn now(&self) -> Moment {
         (self.0.seams.clock)()
     }
 
     /// Reads on a thread for blocking work.
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Ledger) -> Read<T> + Send + 'static,
     ) -> Result<T, Fault> {
@@ -173,6 +208,11 @@ impl Api {
         let help = "Streams of events that are open";
         readings.gauge("campanile_api_streams", help, &[], self.0.streams.count() as f64);
     }
+}
+
+/// A moment, as RFC 3339 writes it.
+pub(crate) fn moment_text(at: Moment) -> String {
+    shape::At(at).to_string()
 }
 
 /// Whose objects `actor` may see, narrowed to one customer if `wanted` is given.

@@ -1,7 +1,8 @@
 //! What a path can name, and whether somebody may see it.
 
 use model::{
-    Actor, Alert, AlertKey, Call, CallId, NoteId, Problem, ProblemId, Proposal, ProposalId, Silence,
+    Actor, Alert, AlertKey, Call, CallId, NoteId, Problem, ProblemId, Proposal, ProposalId, Report,
+    ReportId, Silence,
 };
 use serde_json::{Value, json};
 
@@ -14,8 +15,10 @@ use crate::api::{
         duty::{SilenceForm, WindowForm, key_of},
         problem::{CheckableForm, ProblemForm},
         told::AlertForm,
+        watchdog::{JobReportForm, WatchdogForm},
     },
     seams::{CheckableView, WindowView},
+    watching::JobView,
 };
 
 /// A kind of object that belongs to a customer.
@@ -28,6 +31,8 @@ pub(crate) enum Kind {
     Window,
     Alert,
     Checkable,
+    Watchdog,
+    Report,
 }
 
 /// An object that belongs to a customer.
@@ -40,6 +45,8 @@ pub(crate) enum Object {
     Window(Box<WindowView>),
     Alert(Box<Alert>),
     Checkable(Box<CheckableView>),
+    Watchdog(Box<JobView>),
+    Report(Box<Report>),
 }
 
 impl Object {
@@ -85,6 +92,15 @@ impl Object {
                 let found = api.read(move |it| it.checkable(&name)).await?;
                 found.map(|it| Self::Checkable(Box::new(it)))
             }
+            Kind::Watchdog => {
+                let name = text.to_owned();
+                let found = api.look(move |it| it.job(&name)).await?;
+                found.map(|it| Self::Watchdog(Box::new(it)))
+            }
+            Kind::Report => {
+                let id = ReportId(id_of(text)?);
+                api.look(move |it| it.report(id)).await?.map(|it| Self::Report(Box::new(it)))
+            }
         })
     }
 
@@ -97,6 +113,8 @@ impl Object {
             Self::Window(it) => actor.may_see(&it.occurrence.customer),
             Self::Alert(it) => actor.may_see(&it.content.customer),
             Self::Checkable(it) => actor.may_see(&it.customer),
+            Self::Watchdog(it) => actor.may_see(&it.customer),
+            Self::Report(it) => actor.may_see(&it.customer),
         }
     }
 
@@ -110,6 +128,8 @@ impl Object {
             Self::Window(it) => json!(WindowForm::from(&**it)),
             Self::Alert(it) => json!(AlertForm::from(&**it)),
             Self::Checkable(it) => json!(CheckableForm::from(&**it)),
+            Self::Watchdog(it) => json!(WatchdogForm::from(&**it)),
+            Self::Report(it) => json!(JobReportForm::from(&**it)),
         }
     }
 
@@ -120,6 +140,8 @@ impl Object {
             Self::Call(it) => Some(it.version),
             Self::Silence(it) => Some(it.version),
             Self::Window(it) => Some(it.occurrence.version),
+            Self::Watchdog(it) => it.memory.as_ref().map(|it| it.version),
+            Self::Report(it) => Some(it.version),
             Self::Alert(_) | Self::Checkable(_) => None,
         }
     }

@@ -93,13 +93,18 @@ fn operation(route: &Route, defs: &mut Defs) -> Value {
     });
     if let Some(takes) = route.takes {
         let schema = takes(defs);
-        operation["requestBody"] =
-            json!({ "content": { "application/json": { "schema": schema } } });
+        operation["requestBody"] = match route.mail {
+            true => json!({ "content": { "message/rfc822": { "schema": schema } } }),
+            false => json!({ "content": { "application/json": { "schema": schema } } }),
+        };
     }
     operation
 }
 
 fn contents(route: &Route, schema: Value) -> Value {
+    if route.path.ends_with("/text") {
+        return json!({ "text/plain": { "schema": schema } });
+    }
     let mut contents = json!({ "application/json": { "schema": schema } });
     if route.path.ends_with("/events") {
         contents["text/event-stream"] = json!({ "schema": { "type": "string" } });
@@ -144,6 +149,7 @@ fn parameters(route: &Route, defs: &mut Defs) -> Vec<Value> {
             &[("Last-Event-ID", "The last event of a stream that broke off.")]
         }
         Verb::Get => &[],
+        _ if route.mail => &[],
         _ if route.path.ends_with("/what-if") || route.path == "/api/v1/tokens" => &[],
         Verb::Post | Verb::Delete => &[
             ("If-Match", "The version that was seen, as in `ETag`."),

@@ -27,10 +27,16 @@ use crate::api::{
             ProblemLine,
         },
         told::{AlertForm, ConsequenceForm, EventsForm, StoryForm, SupposeForm, TestForm},
+        watchdog::{
+            AcceptScheduleForm, ClaimForm, FedForm, GridRow, JobReportForm, PauseRequest,
+            SecretsForm, SlotForm, TickForm, ToComeForm, WatchdogForm, WatchdogLine, class_words,
+            standing_words,
+        },
     },
     object::Kind,
     read,
     shape::{At, Defs, Listed, SchemaOf, Shape},
+    watchdogs::{self, AHEAD_DAYS_MAX, GRID_DAYS_MAX},
 };
 
 /// A method of HTTP.
@@ -88,6 +94,8 @@ pub(crate) struct Route {
     pub(crate) params: &'static [Param],
     /// The body it takes.
     pub(crate) takes: Option<SchemaOf>,
+    /// That body is a mail as it came, not JSON.
+    pub(crate) mail: bool,
     /// What it answers.
     pub(crate) gives: SchemaOf,
     /// It makes something; where that is found then.
@@ -105,6 +113,7 @@ impl Route {
             tenant: Tenant::Object(kind),
             params: &[],
             takes: None,
+            mail: false,
             gives,
             makes: None,
             does: Does::Show,
@@ -137,6 +146,7 @@ impl Route {
             tenant,
             params: &[],
             takes: Some(takes),
+            mail: false,
             gives: DoneForm::schema,
             makes: None,
             does: Does::Change(does),
@@ -184,6 +194,36 @@ const NAME: Param = Param {
 const PROBLEM: Param = Param { name: "problem", doc: "About this problem.", schema: u64::schema };
 const AFTER: Param = Param { name: "after", doc: "Behind this event.", schema: u64::schema };
 
+const SEARCH: Param =
+    Param { name: "search", doc: "Whose name has this in it.", schema: String::schema };
+const STANDING: Param = Param {
+    name: "standing",
+    doc: "Whose last judged run stands so.",
+    schema: |_| json!({ "type": "string", "enum": standing_words() }),
+};
+const CLASS: Param = Param {
+    name: "class",
+    doc: "What became of it.",
+    schema: |_| json!({ "type": "string", "enum": class_words() }),
+};
+const WATCHDOG: Param =
+    Param { name: "name", doc: "Only of this watchdog, by full name.", schema: String::schema };
+const FROM_DAY: Param = Param {
+    name: "from",
+    doc: "The first day; else so that today is the last.",
+    schema: |_| json!({ "type": "string", "format": "date" }),
+};
+const DAYS: Param = Param {
+    name: "days",
+    doc: "How many.",
+    schema: |_| json!({ "type": "integer", "minimum": 1, "maximum": GRID_DAYS_MAX, "default": 14 }),
+};
+const DAYS_AHEAD: Param = Param {
+    name: "days",
+    doc: "How many.",
+    schema: |_| json!({ "type": "integer", "minimum": 1, "maximum": AHEAD_DAYS_MAX, "default": 14 }),
+};
+
 const fn state(doc: &'static str, schema: SchemaOf) -> Param {
     Param { name: "state", doc, schema }
 }
@@ -206,6 +246,8 @@ const ADMIN: TokenScope = TokenScope::Admin;
 const OF_PROBLEM: (TokenScope, Tenant) = (SEEN, Tenant::Object(Kind::Problem));
 const OF_PROPOSAL: (TokenScope, Tenant) = (DISPATCH, Tenant::Object(Kind::Proposal));
 const OF_CALL: (TokenScope, Tenant) = (DISPATCH, Tenant::Object(Kind::Call));
+const OF_REPORT: (TokenScope, Tenant) = (DISPATCH, Tenant::Object(Kind::Report));
+const OF_WATCHDOG: Tenant = Tenant::Object(Kind::Watchdog);
 const OF_WINDOW: (TokenScope, Tenant) = (TokenScope::Maintenance, Tenant::Object(Kind::Window));
 
 /// Everything that can be asked.
@@ -218,6 +260,7 @@ pub(crate) static ROUTES: &[Route] = &[
         tenant: Tenant::Open,
         params: &[],
         takes: None,
+        mail: false,
         gives: document_schema,
         makes: None,
         does: Does::Show,
@@ -542,5 +585,134 @@ pub(crate) static ROUTES: &[Route] = &[
         "A host or service; its name is percent-encoded",
         Kind::Checkable,
         CheckableForm::schema,
+    ),
+    // Watchdogs.
+    Route::list(
+        "/api/v1/watchdogs",
+        "Watchdogs, by name",
+        &[CUSTOMER, STANDING, SEARCH, CURSOR, LIMIT],
+        Listed::<WatchdogLine>::schema,
+        |ask| Box::pin(watchdogs::list(ask)),
+    ),
+    Route::list(
+        "/api/v1/watchdogs/grid",
+        "Watchdogs by days: the worst standing of each day, and the bytes",
+        &[FROM_DAY, DAYS, CUSTOMER, STANDING, SEARCH, CURSOR, LIMIT],
+        Listed::<GridRow>::schema,
+        |ask| Box::pin(watchdogs::grid(ask)),
+    ),
+    Route::list(
+        "/api/v1/watchdogs/calendar",
+        "Runs to come, by time",
+        &[FROM, DAYS_AHEAD, WATCHDOG, CUSTOMER, LIMIT],
+        Listed::<ToComeForm>::schema,
+        |ask| Box::pin(watchdogs::to_come(ask)),
+    ),
+    Route::show(
+        "/api/v1/watchdogs/{name}",
+        "A watchdog without its secrets; its name is percent-encoded",
+        Kind::Watchdog,
+        WatchdogForm::schema,
+    ),
+    Route::list(
+        "/api/v1/watchdogs/{name}/secrets",
+        "Where a watchdog can be reached: whoever knows this can speak for it",
+        &[],
+        SecretsForm::schema,
+        |ask| Box::pin(watchdogs::secrets(ask)),
+    )
+    .needs(ADMIN, OF_WATCHDOG),
+    Route::list(
+        "/api/v1/watchdogs/{name}/slots",
+        "Expected runs of a watchdog, newest first",
+        &[CURSOR, LIMIT],
+        Listed::<SlotForm>::schema,
+        |ask| Box::pin(watchdogs::slots(ask)),
+    )
+    .needs(TokenScope::Read, OF_WATCHDOG),
+    Route::change(
+        "/api/v1/watchdogs/{name}/tick",
+        "A duty of people is done",
+        (DISPATCH, OF_WATCHDOG),
+        TickForm::schema,
+        watchdogs::tick,
+    ),
+    Route::change(
+        "/api/v1/watchdogs/{name}/pause",
+        "Nothing is expected for a while",
+        (TokenScope::Maintenance, OF_WATCHDOG),
+        PauseRequest::schema,
+        watchdogs::pause,
+    ),
+    Route::change(
+        "/api/v1/watchdogs/{name}/resume",
+        "It is expected again",
+        (TokenScope::Maintenance, OF_WATCHDOG),
+        NothingForm::schema,
+        watchdogs::resume,
+    ),
+    Route::change(
+        "/api/v1/watchdogs/{name}/accept-schedule",
+        "Its runs are expected by a schedule that was learned",
+        (ADMIN, OF_WATCHDOG),
+        AcceptScheduleForm::schema,
+        watchdogs::accept_schedule,
+    ),
+    Route {
+        verb: Verb::Post,
+        takes: Some(String::schema),
+        mail: true,
+        ..Route::list(
+            "/api/v1/watchdogs/feed",
+            "Hear a mail as if it had come by an intake; the token vouches for it",
+            &[],
+            Listed::<FedForm>::schema,
+            |ask| Box::pin(watchdogs::feed(ask)),
+        )
+        .needs(ADMIN, Tenant::Whole)
+    },
+    Route {
+        verb: Verb::Post,
+        takes: Some(String::schema),
+        mail: true,
+        ..Route::list(
+            "/api/v1/watchdogs/test",
+            "What a mail would say, and for which watchdog; nothing is kept",
+            &[],
+            Listed::<FedForm>::schema,
+            |ask| Box::pin(watchdogs::try_mail(ask)),
+        )
+        .needs(TokenScope::Read, Tenant::Whole)
+    },
+    // Reports.
+    Route::list(
+        "/api/v1/reports",
+        "Reports, newest first; those that nobody has claimed only for tokens for all customers",
+        &[CLASS, WATCHDOG, CUSTOMER, CURSOR, LIMIT],
+        Listed::<JobReportForm>::schema,
+        |ask| Box::pin(watchdogs::reports(ask)),
+    ),
+    Route::show("/api/v1/reports/{id}", "A report", Kind::Report, JobReportForm::schema),
+    Route::list(
+        "/api/v1/reports/{id}/text",
+        "The mail or body of a report as plain text",
+        &[],
+        String::schema,
+        |ask| Box::pin(watchdogs::text(ask)),
+    )
+    .needs(TokenScope::Read, Tenant::Object(Kind::Report)),
+    Route::change(
+        "/api/v1/reports/{id}/claim",
+        "Say for which watchdog it is",
+        OF_REPORT,
+        ClaimForm::schema,
+        watchdogs::claim,
+    ),
+    Route::change(
+        "/api/v1/reports/{id}/drop",
+        "It is for no watchdog",
+        OF_REPORT,
+        NothingForm::schema,
+        watchdogs::drop_it,
     ),
 ];

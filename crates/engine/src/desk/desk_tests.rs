@@ -607,7 +607,7 @@ fn a_desk_that_starts_again_goes_on_where_the_rows_end() {
     drop(again.desk.arrange(at(50), Arc::new(duty()), Arc::default(), subjects()));
     again.now = 50;
     again.statuses = stage.statuses.clone();
-    again.feed(Input::Believed(vec![Standing {
+    again.feed(Input::Believed(vec![Recalled {
         id: HTTP,
         status: Status::Critical,
         kind: StateType::Hard,

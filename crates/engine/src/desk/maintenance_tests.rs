@@ -134,7 +134,7 @@ impl Stage {
     }
 
     fn recall(&mut self, id: CheckableId, since: u64) {
-        self.feed(Input::Believed(vec![Standing {
+        self.feed(Input::Believed(vec![Recalled {
             id,
             status: Status::Critical,
             kind: StateType::Hard,

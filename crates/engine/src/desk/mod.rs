@@ -11,6 +11,7 @@ mod deliveries;
 mod gates;
 mod guard;
 mod hypothesis;
+mod jobs;
 mod ladder;
 mod maintenance;
 mod outbox;
@@ -22,6 +23,7 @@ mod subjects;
 mod timers;
 mod upkeep;
 mod views;
+mod watchdogs;
 mod who;
 mod windows;
 
@@ -31,21 +33,23 @@ use std::{
 };
 
 use model::{
-    Alert, AlertKey, CheckableId, Delivery, Duty, Look, Moment, NoteId, Override, Problem,
-    ProblemId, Reply, Request, Row, Silence, StateType, Status, Subject, Times, ToShard, Token,
-    Transition,
+    Alert, AlertKey, CheckableId, Delivery, Duty, Heard, IntakeState, Look, Moment, NoteId,
+    Override, Problem, ProblemId, Reply, Request, Row, Silence, Span, StateType, Status, Subject,
+    Times, ToShard, Token, Transition,
 };
 
 pub use hypothesis::{Expectation, Foreseen, Hypothesis, Question, Supposed};
 pub use views::{DutySeen, SubjectSeen, WindowSeen};
+pub use watchdogs::{JobSeen, RunToCome};
 
-use cases::{Cases, Heard};
+use cases::{Cases, Looked};
 use gates::Purpose;
 use guard::Guard;
 use outbox::Outbox;
 use pen::{Pen, Rules};
 use subjects::Directory;
 use timers::{Timer, Timers};
+use watchdogs::Watchdogs;
 use windows::Windows;
 
 /// Ended problems that are remembered, so that what comes late still finds them.
@@ -68,7 +72,7 @@ pub enum Input {
         look: Look,
     },
     /// What is believed at the start, from the store: nothing has changed, but the desk has to know.
-    Believed(Vec<Standing>),
+    Believed(Vec<Recalled>),
     /// Somebody asks for something.
     Asked {
         /// Comes back with the answer.
@@ -92,6 +96,17 @@ pub enum Input {
         /// What came of it.
         delivery: Delivery,
     },
+    /// Something was heard for a job. The answer names the report.
+    Heard {
+        /// Comes back with the answer.
+        ticket: u64,
+        /// What.
+        heard: Box<Heard>,
+        /// The store knows one of its keys.
+        seen: bool,
+    },
+    /// An intake says how it is. What it has read comes before this.
+    Intake(IntakeState),
     /// The timetable goes on, or does not: a sign of life is only sent while it does.
     Progress(bool),
     /// It is time, see [`Desk::next_wake`].
@@ -100,7 +115,7 @@ pub enum Input {
 
 /// What was believed of a checkable when this process began.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
+pub struct Recalled {
     /// Of whom.
     pub id: CheckableId,
     /// What.
@@ -154,6 +169,10 @@ pub struct Figures {
     /// What became of proposals since the start, with the reason if there is one: `made`,
     /// `accepted`, `merged`, `dismissed`, `withdrawn`.
     pub proposals: BTreeMap<(&'static str, &'static str), u64>,
+    /// Reports of jobs since the start, by what became of them.
+    pub reports: BTreeMap<&'static str, u64>,
+    /// How slots of jobs came to stand since the start.
+    pub standings: BTreeMap<&'static str, u64>,
 }
 
 /// The owner of everything that concerns people.
@@ -170,6 +189,8 @@ pub struct Desk {
     ended_line: VecDeque<ProblemId>,
     /// Problems of our own, by name.
     own: BTreeMap<Arc<str>, ProblemId>,
+    /// Problems of jobs, by full name.
+    by_job: BTreeMap<Arc<str>, ProblemId>,
     unsettled: BTreeMap<CheckableId, Moment>,
     /// Problems that this input has changed.
     touched: BTreeSet<ProblemId>,
@@ -182,6 +203,7 @@ pub struct Desk {
     cases: Cases,
     outbox: Outbox,
     windows: Windows,
+    watchdogs: Watchdogs,
     guard: Guard,
     silences: BTreeMap<NoteId, Silence>,
     overrides: BTreeMap<NoteId, Override>,
@@ -215,6 +237,7 @@ impl Desk {
             ended: BTreeMap::new(),
             ended_line: VecDeque::new(),
             own: BTreeMap::new(),
+            by_job: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             touched: BTreeSet::new(),
             grown: BTreeSet::new(),
@@ -223,6 +246,7 @@ impl Desk {
             cases: Cases::default(),
             outbox: Outbox::new(installation),
             windows: Windows::default(),
+            watchdogs: Watchdogs::default(),
             guard: Guard::default(),
             silences: BTreeMap::new(),
             overrides: BTreeMap::new(),
@@ -266,9 +290,24 @@ impl Desk {
                 Row::Answered(key, _, id, version) => {
                     self.remember_answer(key, Reply::Done { id, version });
                 }
-                Row::Alert(_) | Row::Gone(_) | Row::Event(_) | Row::Decision(_) => {}
+                Row::Slot(it) => self.watchdogs.restore_slot(*it),
+                Row::Report(it) => self.watchdogs.restore_report(*it),
+                Row::JobMemory(it) => self.watchdogs.restore_memory(*it),
+                Row::MailHour(hour, count) => self.watchdogs.restore_hour(hour, count),
+                Row::Alert(_)
+                | Row::Gone(_)
+                | Row::Event(_)
+                | Row::Decision(_)
+                | Row::ReportKey(..)
+                | Row::Mail(..)
+                | Row::Cursor(..) => {}
             }
         }
+    }
+
+    /// Nobody listened in this time, before this process; before [`Desk::arrange`].
+    pub fn was_away(&mut self, away: Span) {
+        self.watchdogs.was_away(away);
     }
 
     /// Replaces who is watched and by which rules. What was decided stays; what is about somebody
@@ -287,6 +326,7 @@ impl Desk {
             self.forget(it);
         }
         self.link_problems();
+        self.watchdogs.arrange(&self.rules, &mut self.pen);
         self.rules_changed(&old);
         self.judge_sites();
         self.finish()
@@ -297,6 +337,7 @@ impl Desk {
         self.pen.now = now;
         let rules = Rules { duty: Arc::clone(&self.rules.duty), times };
         let old = std::mem::replace(&mut self.rules, rules);
+        self.watchdogs.arrange(&self.rules, &mut self.pen);
         self.rules_changed(&old);
         self.finish()
     }
@@ -304,10 +345,14 @@ impl Desk {
     /// When [`Input::Wake`] is wanted next.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
-        [self.timers.next(), self.cases.next_wake(), self.outbox.next_wake(), self.windows.next()]
-            .into_iter()
-            .flatten()
-            .min()
+        let next = [
+            self.timers.next(),
+            self.cases.next_wake(),
+            self.outbox.next_wake(),
+            self.windows.next(),
+            self.watchdogs.next_wake(),
+        ];
+        next.into_iter().flatten().min()
     }
 
     /// Takes in one input. Whatever else is due by now is done as well.
@@ -322,6 +367,8 @@ impl Desk {
                 self.redeliver(ticket, &request, alert.map(|it| *it));
             }
             Input::Delivered { key, delivery } => self.delivered(key, delivery),
+            Input::Heard { ticket, heard, seen } => self.hear(ticket, *heard, seen),
+            Input::Intake(state) => self.hear_of_intake(&state),
             Input::Progress(it) => self.progress = it,
             Input::Wake => {}
         }
@@ -376,11 +423,11 @@ impl Desk {
             problems: &self.problems,
             rules: &self.rules,
         };
-        let heard = Heard { at, fine: look.status.is_fine(), hard: look.kind == StateType::Hard };
-        self.cases.result_came(&it.subject.name, heard, &world, &mut self.pen);
+        let looked = Looked { at, fine: look.status.is_fine(), hard: look.kind == StateType::Hard };
+        self.cases.result_came(&it.subject.name, looked, &world, &mut self.pen);
     }
 
-    fn believed(&mut self, all: Vec<Standing>) {
+    fn believed(&mut self, all: Vec<Recalled>) {
         let ids: Vec<_> = all.iter().map(|it| (it.id, it.since)).collect();
         for it in all {
             self.directory.change(it.id, |watched| {

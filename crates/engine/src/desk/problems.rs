@@ -317,7 +317,7 @@ impl Desk {
     }
 
     /// A problem with nothing but what every one has.
-    fn blank(&mut self, about: About, status: Status, severity: Severity) -> Problem {
+    pub(super) fn blank(&mut self, about: About, status: Status, severity: Severity) -> Problem {
         blank(self.pen.id(), self.pen.now, about, status, severity)
     }
 
@@ -353,7 +353,6 @@ impl Desk {
 
     /// The belief behind an open problem has changed.
     fn change(&mut self, problem: ProblemId, id: CheckableId) {
-        let now = self.pen.now;
         let (Some(it), Some(problem)) = (self.directory.get(id), self.problems.get_mut(&problem))
         else {
             return;
@@ -371,6 +370,15 @@ impl Desk {
         if was == (problem.status, problem.flapping) {
             return;
         }
+        let id = problem.id;
+        self.changed_status(id);
+    }
+
+    /// An open problem has another status: whoever is to be told is, and an acknowledgement of what
+    /// was better does not hold.
+    pub(super) fn changed_status(&mut self, id: ProblemId) {
+        let now = self.pen.now;
+        let Some(problem) = self.problems.get_mut(&id) else { return };
         let before = problem.severity;
         problem.severity = Severity::of(problem.status).unwrap_or(before);
         problem.changed_at = now;
@@ -386,7 +394,6 @@ impl Desk {
             subject: problem.id.0,
             text: format!("{} {}", problem.status, problem.text),
         };
-        let id = problem.id;
         self.pen.event(note);
         if worse {
             self.acknowledgement_over(id, "engine", "it has become worse");
@@ -670,6 +677,11 @@ impl Desk {
         {
             return super::subjects::Directory::label(it, duty, name);
         }
+        if let About::Job(about) = &problem.about
+            && let Some(job) = self.watchdogs.job(about)
+        {
+            return super::jobs::label_of(job, &self.rules, name);
+        }
         match name {
             "customer" => &problem.customer,
             "site" => problem.site.as_deref().map_or("", |it| it.rsplit('/').next().unwrap_or("")),
@@ -681,6 +693,11 @@ impl Desk {
     pub(crate) fn contract_of(&self, problem: &Problem) -> Option<u32> {
         if let About::Checkable(name) = &problem.about
             && let Some(contract) = self.directory.by_name(name).and_then(|it| it.subject.contract)
+        {
+            return Some(contract);
+        }
+        if let About::Job(name) = &problem.about
+            && let Some(contract) = self.watchdogs.job(name).and_then(|it| it.contract)
         {
             return Some(contract);
         }
@@ -743,6 +760,7 @@ pub(crate) fn blank(
         occurrences: 1,
         timeline: Vec::new(),
         last_good: None,
+        notes: Vec::new(),
         values: Vec::new(),
     }
 }

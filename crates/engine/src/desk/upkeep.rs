@@ -34,6 +34,10 @@ impl World for Sight<'_> {
         self.directory.by_name(name).map(|it| it.status.is_fine())
     }
 
+    fn knows_job(&self, name: &str) -> bool {
+        self.rules.duty.jobs.iter().any(|it| *it.name == *name)
+    }
+
     fn contract_of(&self, about: &About, customer: &str) -> Option<u32> {
         if let About::Checkable(name) = about
             && let Some(contract) = self.directory.by_name(name).and_then(|it| it.subject.contract)
@@ -52,6 +56,9 @@ impl Desk {
         let now = self.pen.now;
         if self.windows.next().is_some_and(|it| it <= now) {
             self.turn_windows();
+        }
+        if self.watchdogs.next_wake().is_some_and(|it| it <= now) {
+            self.look_at_jobs();
         }
         for _ in 0..TIMERS_PER_TURN_MAX {
             let Some((_, timer)) = self.timers.pop(now) else { break };
@@ -152,6 +159,7 @@ impl Desk {
                 let hosts = self.directory.hosts_of_site(u32::try_from(place).ok()?);
                 hosts.iter().find_map(|it| of(*it))?
             }
+            About::Job(name) => self.watchdogs.job(name)?.policy?,
             About::Own(_) => duty.own_policy?,
         };
         duty.policies.get(place as usize).map(|it| Arc::clone(&it.name))
@@ -201,6 +209,9 @@ impl Desk {
         for problem in self.problems.values() {
             match &problem.about {
                 About::Checkable(name) => links.push((problem.id, Arc::clone(name), true)),
+                About::Job(name) => {
+                    self.by_job.insert(Arc::clone(name), problem.id);
+                }
                 About::Own(name) => {
                     self.own.insert(Arc::clone(name), problem.id);
                     if **name == *UPLINK {
@@ -273,6 +284,8 @@ impl Desk {
         let mut figures = super::Figures {
             withheld: self.withheld_by.clone(),
             overflowed: self.overflowed,
+            reports: self.watchdogs.counts().0.clone(),
+            standings: self.watchdogs.counts().1.clone(),
             proposals: self.cases.outcomes().clone(),
             ..super::Figures::default()
         };

@@ -292,6 +292,16 @@ impl Windows {
         running
     }
 
+    /// Does a window that covers whoever has these labels take place at any time within this?
+    pub(crate) fn touches<'a>(&self, within: Span, label: impl Fn(&str) -> &'a str + Copy) -> bool {
+        let covering = self.defined().filter(|it| it.covers(label));
+        let near = covering.flat_map(|window| {
+            let begins = self.touching(window, within).into_iter();
+            begins.filter_map(move |from| self.occurrence(window, from))
+        });
+        near.into_iter().any(|it| !it.cancelled)
+    }
+
     /// Is what ran when windows were last looked at what runs at `at`?
     fn is_fresh(&self, at: Moment) -> bool {
         self.turned_at.is_some_and(|it| it <= at) && self.next.is_none_or(|next| at < next)

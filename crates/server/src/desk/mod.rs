@@ -8,6 +8,7 @@ mod subjects;
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
+    path::PathBuf,
     sync::{Arc, atomic::Ordering::Relaxed},
     thread::JoinHandle,
     time::Duration,
@@ -16,17 +17,17 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
 use engine::{
     Reach,
-    desk::{Desk, Effect, Figures, Input, Outcome, Standing},
+    desk::{Desk, Effect, Figures, Input, Outcome, Recalled},
 };
 use model::{
-    Alert, AlertKey, CheckableId, Delivery, Duty, FromShard, Moment, Position, Refusal, Reply,
-    Request, Row, StateType, Status, Subject, Times,
+    Alert, AlertKey, CheckableId, Delivery, Duty, FromShard, Heard, IntakeState, Moment, Position,
+    Refusal, Reply, Request, Row, Span, StateType, Status, Subject, Times,
 };
 use store::{Order, Receipt};
 use tokio::sync::oneshot;
 
 pub(crate) use pulse::{PARTS, Pulse, Watch};
-pub(crate) use subjects::{standings_of, subjects_of};
+pub(crate) use subjects::{recalled_of, subjects_of};
 
 use crate::{clock::Clock, courier::Book, shard::Door};
 use line::{Act, Line};
@@ -44,6 +45,8 @@ const PATIENCE_MAX: Duration = Duration::from_millis(500);
 /// How often the store is asked to drop what is too old, and how much of each table at once.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 const PRUNE_ROWS: u32 = 2_000;
+/// How often it is kept that the engine is there.
+const ALIVE_EVERY: Duration = Duration::from_secs(30);
 /// How long history is kept: results, changes, events, decisions, ended problems and their alerts.
 const KEPT_FOR: Duration = Duration::from_secs(400 * 86_400);
 /// How long the store may take for what the desk has for it when the engine ends.
@@ -74,6 +77,12 @@ pub(crate) enum ToDesk {
     Ask { request: Box<Request>, reply: oneshot::Sender<Reply> },
     /// Somebody wants a dead alert tried again; the store has it so.
     Redeliver { request: Box<Request>, alert: Option<Box<Alert>>, reply: oneshot::Sender<Reply> },
+    /// Something was heard for a job. It is answered once it is kept, with its mail, packed.
+    Heard { heard: Box<Heard>, mail: Option<Arc<[u8]>>, reply: oneshot::Sender<Reply> },
+    /// An intake says how it is. What it has read was told before.
+    Intake(IntakeState),
+    /// Where reading a mailbox goes on.
+    Cursor(Arc<str>, Arc<str>),
     /// A try to deliver has ended.
     Delivered(AlertKey, Delivery),
     /// Somebody wants to look, without changing anything.
@@ -107,7 +116,7 @@ pub(crate) struct Rules {
     pub(crate) subjects: Vec<Subject>,
     /// What an earlier process believed, at the start and never again. To know that it believed
     /// nothing is something else than not to know yet.
-    pub(crate) standings: Option<Vec<Standing>>,
+    pub(crate) recalled: Option<Vec<Recalled>>,
     /// How what is decided by these rules is delivered.
     pub(crate) book: Arc<Book>,
     pub(crate) added: Vec<CheckableId>,
@@ -140,6 +149,10 @@ pub(crate) struct Ways {
 
 /// What an earlier process left.
 pub(crate) struct Past {
+    /// Where the store is.
+    pub(crate) folder: PathBuf,
+    /// When there was no engine, before this one.
+    pub(crate) away: Option<Span>,
     pub(crate) installation: u64,
     pub(crate) next_id: u64,
     pub(crate) rows: Vec<Row>,
@@ -160,6 +173,9 @@ pub(crate) fn start(clock: Clock, past: Past, ways: Ways) -> std::io::Result<Joi
     let run = move || {
         let mut desk = Desk::new(past.installation, past.next_id);
         desk.restore(past.rows);
+        if let Some(away) = past.away {
+            desk.was_away(away);
+        }
         let line = Line::new(ways.store.clone());
         let post = Post::new(ways.doors.clone());
         Thread {
@@ -179,6 +195,9 @@ pub(crate) fn start(clock: Clock, past: Past, ways: Ways) -> std::io::Result<Joi
             progress: Progress::new(clock.now()),
             gets_on: true,
             prune_at: clock.now().after(PRUNE_EVERY),
+            alive_at: Moment::ZERO,
+            folder: past.folder,
+            reader: None,
         }
         .run();
     };
@@ -205,6 +224,12 @@ struct Thread {
     progress: Progress,
     gets_on: bool,
     prune_at: Moment,
+    /// When the next sign of life is kept.
+    alive_at: Moment,
+    /// Where the store is.
+    folder: PathBuf,
+    /// Looks whether something was heard before.
+    reader: Option<store::Reader>,
 }
 
 /// Something that makes rows and cannot be refused.
@@ -247,6 +272,7 @@ impl Thread {
             self.post.send();
             self.report(now);
             self.prune(now);
+            self.live(now);
         }
     }
 
@@ -301,7 +327,7 @@ impl Thread {
             ToDesk::Gone(host) => self.reach.forget(host),
             ToDesk::Unwatched(host) => {
                 self.reach.restore(host, true, self.post.orders());
-                let up = Standing {
+                let up = Recalled {
                     id: host,
                     status: Status::Up,
                     kind: StateType::Hard,
@@ -324,6 +350,12 @@ impl Thread {
                 let ticket = self.admit(reply);
                 self.decide(Input::Redeliver { ticket, request: *request, alert });
             }
+            ToDesk::Heard { reply, .. } if !self.may_decide() => self.refuse(reply),
+            ToDesk::Heard { heard, mail, reply } => self.hear(heard, mail, reply),
+            ToDesk::Intake(state) => self.in_turn(Held::Decide(Box::new(Input::Intake(state)))),
+            ToDesk::Cursor(name, value) => {
+                self.line.order(Order::Desk { rows: vec![Row::Cursor(name, value)], done: None });
+            }
             ToDesk::Delivered(key, delivery) => {
                 self.in_turn(Held::Decide(Box::new(Input::Delivered { key, delivery })));
             }
@@ -334,6 +366,34 @@ impl Thread {
             }
             ToDesk::Stop => {}
         }
+    }
+
+    /// What was heard and its mail are kept together, or its sender keeps it.
+    fn hear(&mut self, heard: Box<Heard>, mail: Option<Arc<[u8]>>, reply: oneshot::Sender<Reply>) {
+        let seen = match self.was_heard(&heard.keys) {
+            Ok(seen) => seen,
+            Err(error) => {
+                tracing::error!(%error, "it cannot be said whether a report was heard before");
+                return self.refuse(reply);
+            }
+        };
+        let kept = heard.mail.zip(mail).map(|(key, mail)| Row::Mail(key, heard.at, mail));
+        let ticket = self.admit(reply);
+        let input = Input::Heard { ticket, heard, seen };
+        let mut outcome = self.desk.handle(self.clock.now(), input);
+        outcome.rows.extend(kept);
+        self.line.keep(outcome);
+    }
+
+    /// Does the store know one of these keys? What is on its way there the desk knows itself.
+    fn was_heard(&mut self, keys: &[[u8; 16]]) -> Result<bool, store::ReadError> {
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => store::Reader::open(&self.folder)?,
+        };
+        let found = reader.report_with(keys)?;
+        self.reader = Some(reader);
+        Ok(found.is_some())
     }
 
     /// Is there room for what a decision makes?
@@ -381,8 +441,8 @@ impl Thread {
         // Between the last alert of the old rules and the first of the new ones.
         self.do_after_all(Act::Follow(rules.book));
         self.line.keep(outcome);
-        if let Some(standings) = rules.standings {
-            self.decide(Input::Believed(standings));
+        if let Some(recalled) = rules.recalled {
+            self.decide(Input::Believed(recalled));
         }
     }
 
@@ -467,6 +527,16 @@ impl Thread {
             Act::Effect(Effect::Order(order)) => self.post.orders().push(order),
             Act::Follow(book) => (self.ways.follow)(book),
             Act::Show(reply, alerts) => drop(reply.send(alerts)),
+        }
+    }
+
+    /// Writes down that we are here, so that a later engine knows since when nobody was.
+    fn live(&mut self, now: Moment) {
+        if now >= self.alive_at && !self.line.is_full() {
+            self.alive_at = now.after(ALIVE_EVERY);
+            let value = Arc::from(now.as_nanos().to_string());
+            let rows = vec![Row::Cursor(Arc::from(store::ALIVE), value)];
+            self.line.order(Order::Desk { rows, done: None });
         }
     }
 

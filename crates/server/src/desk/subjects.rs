@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use engine::desk::Standing;
+use engine::desk::Recalled;
 use model::{Asked, Belief, CheckableId, MeasureSpec, Plan, Subject};
 use probe::CATALOGUE;
 
@@ -51,14 +51,14 @@ fn measures_of(asked: Option<&Asked>) -> &'static [MeasureSpec] {
 }
 
 /// What an earlier process believed of those in `plan`.
-pub(crate) fn standings_of(laid: &Laid, restored: &HashMap<String, Belief>) -> Vec<Standing> {
+pub(crate) fn recalled_of(laid: &Laid, restored: &HashMap<String, Belief>) -> Vec<Recalled> {
     let all = laid.hosts.iter().chain(&laid.services);
-    all.filter_map(|(id, name)| Some(standing(*id, restored.get(&**name)?))).collect()
+    all.filter_map(|(id, name)| Some(recalled_one(*id, restored.get(&**name)?))).collect()
 }
 
-fn standing(id: CheckableId, belief: &Belief) -> Standing {
+fn recalled_one(id: CheckableId, belief: &Belief) -> Recalled {
     let text = belief.cause.as_ref().map(|it| Arc::from(it.to_string())).unwrap_or_default();
-    Standing {
+    Recalled {
         id,
         status: belief.now.status,
         kind: belief.now.kind,

@@ -62,7 +62,13 @@ fn ends(doors: Vec<Door>) -> Ends {
         pulse: Arc::clone(&pulse),
         figures: Arc::default(),
     };
-    let past = Past { installation: 1, next_id: 1, rows: Vec::new() };
+    let past = Past {
+        folder: std::path::PathBuf::new(),
+        away: None,
+        installation: 1,
+        next_id: 1,
+        rows: Vec::new(),
+    };
     let thread = start(Clock::anchored(), past, ways).unwrap();
     Ends { desk, rows: to_rows, kept, store, deeds, pulse, thread }
 }
@@ -152,7 +158,7 @@ fn rules() -> Rules {
         duty: Arc::new(duty),
         times: Arc::default(),
         subjects: vec![subject],
-        standings: Some(Vec::new()),
+        recalled: Some(Vec::new()),
         added: vec![PARENT],
     }
 }
@@ -168,7 +174,7 @@ fn later_rules() -> Rules {
     let other = model::Channel { name: "other".into(), ..duty.channels[0].clone() };
     duty.channels.insert(0, other);
     rules.book = book_of(&duty);
-    Rules { duty: Arc::new(duty), standings: None, added: Vec::new(), ..rules }
+    Rules { duty: Arc::new(duty), recalled: None, added: Vec::new(), ..rules }
 }
 
 impl Ends {
@@ -305,7 +311,7 @@ fn canaries_are_judged_at_a_reload_also_by_an_engine_that_began_without_a_past()
     let mut duty = (*with_canary.duty).clone();
     duty.uplink = model::Uplink { canaries: vec!["acme/web".into()], needed: 1 };
     with_canary.duty = Arc::new(duty);
-    ends.rule(Rules { standings: None, added: Vec::new(), ..with_canary });
+    ends.rule(Rules { recalled: None, added: Vec::new(), ..with_canary });
     let is_ours =
         |it: &Row| matches!(it, Row::Problem(it) if matches!(it.about, model::About::Own(_)));
     ends.number_of(|rows| rows.iter().any(is_ours));

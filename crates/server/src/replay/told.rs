@@ -72,7 +72,7 @@ impl Told {
         if self.worked_out_until <= at.after(TIMES_LEFT_MIN) {
             let range = horizon(at);
             self.worked_out_until = range.until;
-            let times: Arc<Times> = Arc::new(calendar::times(&self.duty, range));
+            let times: Arc<Times> = Arc::new(calendar::times(&self.duty, range, at));
             let outcome = match self.subjects.take() {
                 Some(all) => self.desk.arrange(at, Arc::clone(&self.duty), times, all),
                 None => self.desk.turn_calendar(at, times),

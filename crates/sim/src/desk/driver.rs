@@ -81,8 +81,8 @@ impl Driver {
             lies: Vec::new(),
         };
         let arranged = driver.arrange(now, estate);
-        let standings = looks.standings(estate);
-        let mut believed = driver.take(now, Cause::Believed, Input::Believed(standings), None);
+        let recalled = looks.recalled(estate);
+        let mut believed = driver.take(now, Cause::Believed, Input::Believed(recalled), None);
         // Shards begin with good sight and nobody resting.
         believed.effects.extend(driver.desk.standing_orders().into_iter().map(Effect::Order));
         (driver, vec![arranged, believed])

@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine::desk::Standing;
+use engine::desk::Recalled;
 use model::{Cause, CauseCode, CheckableId, Look, Moment, StateType, Status, Transition};
 
 use super::estate::Estate;
@@ -184,12 +184,12 @@ impl Looks {
     }
 
     /// What a restart tells the desk.
-    pub(crate) fn standings(&self, estate: &Estate) -> Vec<Standing> {
+    pub(crate) fn recalled(&self, estate: &Estate) -> Vec<Recalled> {
         let present = estate.items.iter().enumerate().filter(|it| it.1.present);
         present
             .map(|(place, _)| {
                 let held = &self.all[place].held;
-                Standing {
+                Recalled {
                     id: CheckableId(place as u32),
                     status: held.status,
                     kind: held.kind,

@@ -61,7 +61,16 @@ impl Shelf {
                 self.overrides.remove(&id);
             }
             Row::Answered(ref key, ..) => drop(self.answered.insert(Arc::clone(key), row.clone())),
-            Row::Event(_) | Row::Decision(_) => {}
+            // No job is watched in these worlds.
+            Row::Event(_)
+            | Row::Decision(_)
+            | Row::Slot(_)
+            | Row::Report(_)
+            | Row::ReportKey(..)
+            | Row::Mail(..)
+            | Row::JobMemory(_)
+            | Row::MailHour(..)
+            | Row::Cursor(..) => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{CheckableId, Moment, Standing};
+use model::{Age, CheckableId, Moment};
 
 use super::{Judge, case::Case};
 use crate::process::Process;
@@ -86,17 +86,17 @@ impl Judge {
         let Some(view) = process.shards[self.shard_of(id)].view(id, now) else { return };
         let limit = check.every * 3 + check.timeout;
         let age = now.since(case.conclusive_at.max(case.watched_since));
-        let standing = view.standing;
+        let shown = view.age;
         let told = (view.conclusive_at, case.conclusive_at);
         let must = match check.period {
             Some(_) if age > limit => return, // Nobody is late while nobody may ask.
-            _ if age > limit => Standing::Stale,
-            _ if case.conclusive_at == Moment::ZERO => Standing::Pending,
-            _ => Standing::Fresh,
+            _ if age > limit => Age::Stale,
+            _ if case.conclusive_at == Moment::ZERO => Age::Pending,
+            _ => Age::Fresh,
         };
-        let closed = check.period.is_some() && must == Standing::Pending;
-        self.check(standing == must || closed, || {
-            format!("{id:?} is shown as {standing:?}, and is {must:?} after {age:?}")
+        let closed = check.period.is_some() && must == Age::Pending;
+        self.check(shown == must || closed, || {
+            format!("{id:?} is shown as {shown:?}, and is {must:?} after {age:?}")
         });
         self.check(told.0 == told.1, || format!("{id:?} last conclusive at {told:?}"));
     }

@@ -10,6 +10,7 @@
 mod ask;
 mod body;
 mod chain;
+mod jobs;
 mod lists;
 mod past;
 mod put;
@@ -17,6 +18,7 @@ mod totals;
 
 pub use ask::{Customers, PAGE_ROWS_MAX, SEARCH_BYTES_MAX};
 pub use chain::ChainError;
+pub use jobs::{ALIVE, ReportFilter, SlotFilter};
 pub use lists::{
     AlertFilter, CallFilter, DecisionFilter, EventFilter, OwedAlert, ProblemFilter, ProposalFilter,
 };

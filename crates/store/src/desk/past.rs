@@ -10,6 +10,8 @@ use model::{Moment, NoteId, Row};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 use serde::de::DeserializeOwned;
 
+#[cfg(doc)]
+use crate::ALIVE;
 use crate::{
     desk::{
         body::{read_body, unreadable},
@@ -50,6 +52,8 @@ pub struct DeskPast {
     pub next_id: u64,
     /// Tells this installation from others; the same for the whole life of the store.
     pub installation: u64,
+    /// When the last sign of life was kept, see [`ALIVE`].
+    pub alive_at: Option<Moment>,
     /// One of each object: open problems and those that ended lately or have a call that is not
     /// closed, open proposals and the last decided ones, calls that are not closed and the last closed ones, waiting alerts,
     /// silences and overrides that are not over, planned windows and occurrences of the last days,
@@ -73,7 +77,13 @@ pub(crate) fn past(conn: &Connection, now: Moment) -> rusqlite::Result<DeskPast>
     }
     notes(conn, now, &mut rows)?;
     answered(conn, now, &mut rows)?;
-    Ok(DeskPast { next_id: next_id(conn)?, installation: installation(conn)?, rows })
+    super::jobs::past(conn, now, &mut rows)?;
+    Ok(DeskPast {
+        next_id: next_id(conn)?,
+        installation: installation(conn)?,
+        alive_at: super::jobs::alive_at(conn)?,
+        rows,
+    })
 }
 
 fn problems(conn: &Connection, now: Moment, rows: &mut Vec<Row>) -> rusqlite::Result<()> {
@@ -189,6 +199,7 @@ fn next_id(conn: &Connection) -> rusqlite::Result<u64> {
             coalesce((SELECT max(id) FROM planned), 0),
             coalesce((SELECT max(id) FROM duty_override), 0),
             coalesce((SELECT max(id) FROM token), 0),
+            coalesce((SELECT max(id) FROM report), 0),
             coalesce((SELECT max(id) FROM event), 0),
             coalesce((SELECT max(id) FROM decision), 0))";
     let used: i64 = conn.query_row(sql, [], |row| row.get(0))?;

@@ -10,6 +10,7 @@ use crate::{
     desk::{
         body::{Body, json},
         chain::Chain,
+        jobs,
     },
     row::{Sum, ordered},
 };
@@ -60,6 +61,13 @@ impl DeskRows {
             Row::Event(it) => self.chain.put(tx, it),
             Row::Decision(it) => put_decision(tx, it),
             Row::Answered(key, at, id, version) => put_answered(tx, key, *at, id, *version),
+            Row::Slot(_)
+            | Row::Report(_)
+            | Row::ReportKey(..)
+            | Row::Mail(..)
+            | Row::JobMemory(_)
+            | Row::MailHour(..)
+            | Row::Cursor(..) => jobs::put(tx, row),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{Batch, Closed, DATABASE_NAME, Order, open::open_with};
 const LATER: &[&str] = &[
     MIGRATIONS[0],
     MIGRATIONS[1],
+    MIGRATIONS[2],
     "ALTER TABLE checkable ADD COLUMN label TEXT NOT NULL DEFAULT 'none'",
     "CREATE TABLE outbox (id INTEGER PRIMARY KEY) STRICT",
 ];
@@ -20,7 +21,8 @@ const LATER: &[&str] = &[
 const BROKEN: &[&str] = &[
     MIGRATIONS[0],
     MIGRATIONS[1],
-    LATER[2],
+    MIGRATIONS[2],
+    LATER[3],
     "CREATE TABLE outbox (id INTEGER PRIMARY KEY) STRICT; INSERT INTO nowhere VALUES (1)",
 ];
 
@@ -65,11 +67,11 @@ fn a_file_is_brought_up_to_date_with_all_it_holds_and_a_copy_is_kept() {
         opened.store.conn.query_row("SELECT label FROM checkable", [], |row| row.get(0)).unwrap();
     assert_eq!(label, "none");
     drop(opened);
-    assert_eq!(version(&dir.path().join(DATABASE_NAME)), 4);
+    assert_eq!(version(&dir.path().join(DATABASE_NAME)), 5);
 
     // The copy is the file as the older version knew it: that version can go on with it.
-    let copy = dir.path().join("campanile.db.before-v4");
-    assert_eq!(version(&copy), 2);
+    let copy = dir.path().join("campanile.db.before-v5");
+    assert_eq!(version(&copy), 3);
     let back = tempfile::tempdir().unwrap();
     fs::copy(copy, back.path().join(DATABASE_NAME)).unwrap();
     let opened = open_with(back.path(), 3_000, MIGRATIONS).unwrap();
@@ -82,7 +84,7 @@ fn the_older_version_refuses_what_the_newer_one_has_brought_up_to_date() {
     store_one(dir.path());
     drop(open_with(dir.path(), 2_000, LATER).unwrap());
     let error = open_with(dir.path(), 3_000, MIGRATIONS).unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 4, known: 2, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 5, known: 3, .. }), "{error}");
 }
 
 #[test]
@@ -90,7 +92,7 @@ fn a_step_that_fails_is_taken_back() {
     let dir = tempfile::tempdir().unwrap();
     store_one(dir.path());
     let error = open_with(dir.path(), 2_000, BROKEN).unwrap_err();
-    assert!(matches!(error, OpenError::Migration { from: 2, to: 4, .. }), "{error}");
+    assert!(matches!(error, OpenError::Migration { from: 3, to: 5, .. }), "{error}");
     let path = dir.path().join(DATABASE_NAME);
     let conn = Connection::open(&path).unwrap();
     let tables: i64 = conn
@@ -98,7 +100,7 @@ fn a_step_that_fails_is_taken_back() {
         .unwrap();
     assert_eq!(tables, 0, "half a step is no step");
     drop(conn);
-    assert_eq!(version(&path), 3, "the step before it was whole");
+    assert_eq!(version(&path), 4, "the step before it was whole");
     // Once the step is mended, the file goes on from there.
     let opened = open_with(dir.path(), 3_000, LATER).unwrap();
     assert_eq!(opened.beliefs["acme/web"], belief());
@@ -108,7 +110,7 @@ fn a_step_that_fails_is_taken_back() {
 fn a_new_file_takes_all_steps_and_needs_no_copy() {
     let dir = tempfile::tempdir().unwrap();
     drop(open_with(dir.path(), 1_000, LATER).unwrap());
-    assert_eq!(version(&dir.path().join(DATABASE_NAME)), 4);
+    assert_eq!(version(&dir.path().join(DATABASE_NAME)), 5);
     let names = fs::read_dir(dir.path()).unwrap().map(|it| it.unwrap().file_name());
     let names: Vec<_> = names.map(|it| it.into_string().unwrap()).collect();
     assert!(names.iter().all(|it| !it.contains("before") && !it.contains(".new")), "{names:?}");
@@ -127,7 +129,7 @@ fn what_a_crash_left_of_a_new_file_is_swept_away() {
 
 #[test]
 fn the_steps_number_the_schema() {
-    assert_eq!(latest(MIGRATIONS), 2);
+    assert_eq!(latest(MIGRATIONS), 3);
 }
 
 /// Leaves a store as the first schema knew it in `dir`: a belief, a change and a result, taken
@@ -170,7 +172,7 @@ fn a_file_of_the_first_schema_gets_a_desk_and_keeps_what_it_had() {
     let (writer, orders) = opened.store.writer().unwrap();
     orders.send(Order::Desk { rows: vec![model::Row::NextId(5)], done: None }).unwrap();
     assert_eq!(writer.close(Duration::from_secs(60)), Closed::Clean);
-    assert_eq!(version(&path), 2);
+    assert_eq!(version(&path), 3);
     let span = model::Span { from: Moment::ZERO, until: Moment::from_secs(1) };
     let history = crate::Reader::open(dir.path()).unwrap().history("acme/web", span, 9).unwrap();
     assert_eq!(history.len(), 1);

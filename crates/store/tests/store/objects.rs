@@ -66,6 +66,7 @@ pub(crate) fn problem(id: u64, customer: &str) -> Problem {
             text: "refused".into(),
         }],
         last_good: Some(NOON.before(hours(1))),
+        notes: Vec::new(),
         values: vec![Measured {
             name: "rtt".into(),
             reading: Reading::Number(0.25),

@@ -200,7 +200,7 @@ fn a_flush_that_fails_is_not_believed() {
     let Some(dir) = child::folder() else {
         let dir = tempfile::tempdir().unwrap();
         let trace = dir.path().join("trace");
-        let inject = "inject=fsync,fdatasync:error=EIO:when=25..30";
+        let inject = "inject=fsync,fdatasync:error=EIO:when=30..35";
         let wrap = [
             "strace",
             "-f",

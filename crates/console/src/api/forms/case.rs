@@ -292,6 +292,10 @@ shape! {
         fine_for_secs: Option<u64>,
         /// Since when it has been.
         fine_since: Option<At>,
+        /// So many runs of the watchdog `name` have to go well in a row.
+        slots: Option<u32>,
+        /// So many have.
+        slots_kept: Option<u32>,
     }
 }
 
@@ -365,12 +369,20 @@ fn wait_form(wait: &Wait, since: model::Moment) -> WaitForm {
         name: None,
         fine_for_secs: None,
         fine_since: None,
+        slots: None,
+        slots_kept: None,
     };
     match wait {
         Wait::Process { until } => WaitForm {
             name: Some(until.name.to_string()),
             fine_for_secs: Some(secs(until.fine_for)),
             fine_since: at(until.fine_since),
+            ..bare(WaitKind::Process)
+        },
+        Wait::Slots { job, wanted, kept } => WaitForm {
+            name: Some(job.to_string()),
+            slots: Some(*wanted),
+            slots_kept: Some(*kept),
             ..bare(WaitKind::Process)
         },
         Wait::Customer { until } => WaitForm { until: at(*until), ..bare(WaitKind::Customer) },
@@ -491,6 +503,8 @@ shape! {
         name: Option<Line>,
         /// For how long without a break; only for a process. Left out: 0.
         fine_for_secs: Option<u32>,
+        /// So many runs in a row have to go well; then `name` is a watchdog's.
+        slots: Option<u32>,
     }
 }
 
@@ -503,11 +517,22 @@ impl SuspendForm {
         };
         only("name", self.name.is_some(), WaitKind::Process)?;
         only("fine_for_secs", self.fine_for_secs.is_some(), WaitKind::Process)?;
+        only("slots", self.slots.is_some(), WaitKind::Process)?;
         only("reference", self.reference.is_some(), WaitKind::Supplier)?;
         let until = self.until.map(|it| it.0);
         match kind {
             WaitKind::Process if until.is_some() => {
                 Err(Fault::invalid("until", "a process ends when `name` is fine, not at a time"))
+            }
+            WaitKind::Process if self.slots.is_some() && self.fine_for_secs.is_some() => {
+                Err(Fault::invalid("slots", "either `slots` of a watchdog or `fine_for_secs`"))
+            }
+            WaitKind::Process if self.slots.is_some() => {
+                let job = self.name.ok_or_else(|| {
+                    Fault::invalid("name", "missing; say which watchdog has to go well")
+                })?;
+                let wanted = self.slots.unwrap_or(1);
+                Ok(Wait::Slots { job: job.0.into(), wanted, kept: 0 })
             }
             WaitKind::Process => {
                 let name = self.name.ok_or_else(|| {

@@ -7,6 +7,7 @@ pub(crate) mod case;
 pub(crate) mod duty;
 pub(crate) mod problem;
 pub(crate) mod told;
+pub(crate) mod watchdog;
 
 use std::time::Duration;
 

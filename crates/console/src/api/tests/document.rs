@@ -137,6 +137,14 @@ async fn answers_are_as_described() {
         ("/why", format!("/why?name={name}")),
         ("/events", "/events".to_owned()),
         ("/checkables/{name}", format!("/checkables/{name}")),
+        ("/watchdogs", "/watchdogs?standing=missing".to_owned()),
+        ("/watchdogs/{name}", "/watchdogs/acme%2Fnas".to_owned()),
+        ("/watchdogs/{name}/secrets", "/watchdogs/acme%2Fnas/secrets".to_owned()),
+        ("/watchdogs/{name}/slots", "/watchdogs/acme%2Fnas/slots".to_owned()),
+        ("/watchdogs/grid", "/watchdogs/grid?from=2027-01-10&days=7".to_owned()),
+        ("/watchdogs/calendar", "/watchdogs/calendar?name=acme%2Fnas&days=3".to_owned()),
+        ("/reports", "/reports?class=unclaimed".to_owned()),
+        ("/reports/{id}", "/reports/71".to_owned()),
     ] {
         let heard = world.get(&format!("/api/v1{path}")).await;
         assert_eq!(heard.status.as_u16(), 200, "{path}: {}", heard.json());

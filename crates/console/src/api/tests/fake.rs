@@ -54,6 +54,9 @@ pub(crate) struct Kept {
     pub(crate) overrides: BTreeMap<u64, Override>,
     pub(crate) alerts: BTreeMap<AlertKey, Alert>,
     pub(crate) tokens: BTreeMap<u64, Token>,
+    pub(crate) reports: BTreeMap<u64, model::Report>,
+    /// Pings that were kept.
+    pub(crate) pings: Vec<crate::api::Ping>,
     pub(crate) events: VecDeque<Event>,
     pub(crate) answered: BTreeMap<String, Reply>,
     /// Who, what, why.
@@ -72,6 +75,7 @@ impl Fake {
             kept.calls.insert(30 + id, objects::call(30 + id, customer));
             kept.silences.insert(40 + id, objects::silence(40 + id, customer));
             kept.alerts.insert(objects::key(id), objects::alert(id, customer));
+            kept.reports.insert(70 + id, super::hearing::report(70 + id, customer));
             kept.windows.insert(objects::window_key(customer), objects::window(customer));
         }
         kept.overrides.insert(51, objects::put_override(51));
@@ -112,14 +116,14 @@ impl Fake {
         self.wake.send_replace(EventId(id));
     }
 
-    fn whole<T>(&self, found: T) -> Read<T> {
+    pub(super) fn whole<T>(&self, found: T) -> Read<T> {
         let fault = || LedgerFault::Unreadable("on purpose".to_owned());
         if self.broken.load(SeqCst) { Err(fault()) } else { Ok(found) }
     }
 }
 
 /// The cursor is the place in the list.
-fn cut<T>(items: Vec<T>, cut: &Cut) -> Read<Page<T>> {
+pub(super) fn cut<T>(items: Vec<T>, cut: &Cut) -> Read<Page<T>> {
     let from: usize = match &cut.cursor {
         None => 0,
         Some(text) => text.parse().map_err(|_| LedgerFault::Cursor)?,
@@ -129,7 +133,7 @@ fn cut<T>(items: Vec<T>, cut: &Cut) -> Read<Page<T>> {
     Ok(Page { items: items.into_iter().skip(from).take(cut.limit).collect(), next })
 }
 
-fn is_of(customers: &Customers, customer: &str) -> bool {
+pub(super) fn is_of(customers: &Customers, customer: &str) -> bool {
     let actor = Actor { name: "".into(), customers: customers.clone() };
     actor.may_see(customer)
 }
@@ -484,6 +488,20 @@ impl Kept {
                 self.tokens.get_mut(&id.0).ok_or(Refusal::Unknown)?.revoked_at = Some(now);
                 Ok((id.to_string(), 0))
             }
+            Command::Claim { job, report } => {
+                let it = self.reports.get_mut(&report.0).ok_or(Refusal::Unknown)?;
+                (it.job, it.class) = (Some(job), model::Class::Orphan);
+                next(&mut it.version, seen, report)
+            }
+            Command::Drop { report } => {
+                let it = self.reports.get_mut(&report.0).ok_or(Refusal::Unknown)?;
+                it.class = model::Class::Dropped;
+                next(&mut it.version, seen, report)
+            }
+            Command::Tick { job, .. }
+            | Command::PauseJob { job, .. }
+            | Command::ResumeJob { job }
+            | Command::AcceptSchedule { job, .. } => Ok((job.to_string(), 2)),
             other => panic!("nobody answers {other:?}"),
         }
     }

@@ -63,6 +63,8 @@ fn name_of(kind: Kind, owner: Owner) -> String {
         Kind::Silence => (40 + owner.place()).to_string(),
         Kind::Window => encoded(&key_text(&objects::window_key(owner.customer()))),
         Kind::Alert => objects::key(owner.place()).to_string(),
+        Kind::Watchdog => encoded(&super::hearing::name(owner.customer())),
+        Kind::Report => (70 + owner.place()).to_string(),
         Kind::Checkable => encoded(&objects::checkable_name(owner.customer())),
     }
 }
@@ -119,7 +121,14 @@ fn body_of(route: &Route, owner: Owner) -> Option<Value> {
         "/api/v1/why/what-if" => {
             json!({ "name": objects::checkable_name(owner.customer()), "status": "critical" })
         }
-        "/api/v1/problems/{id}/unacknowledge"
+        "/api/v1/watchdogs/{name}/tick" => json!({ "text": "tape is off site" }),
+        "/api/v1/watchdogs/{name}/pause" => json!({ "text": "moved" }),
+        "/api/v1/watchdogs/{name}/accept-schedule" => json!({ "schedule": "daily 02:00" }),
+        "/api/v1/watchdogs/feed" | "/api/v1/watchdogs/test" => json!("Subject: x"),
+        "/api/v1/reports/{id}/claim" => json!({ "watchdog": "acme/nas" }),
+        "/api/v1/watchdogs/{name}/resume"
+        | "/api/v1/reports/{id}/drop"
+        | "/api/v1/problems/{id}/unacknowledge"
         | "/api/v1/calls/{id}/start"
         | "/api/v1/calls/{id}/resume"
         | "/api/v1/calls/{id}/block"
@@ -184,7 +193,11 @@ async fn no_cell_of_the_matrix_is_wrong() {
             world.let_in(held);
             let (verb, path) = (method(route.verb).to_uppercase(), path_of(route, owner));
             let body = body_of(route, owner);
-            let heard = world.ask(who, &verb, &path, body.as_ref()).await;
+            let request = super::request(who, &verb, &path, body.as_ref());
+            let heard = match route.mail {
+                true => world.send(super::with(request, "content-type", "message/rfc822")).await,
+                false => world.send(request).await,
+            };
             let cell = format!("{verb} {path} as {holder:?} with {scope:?} on {owner:?}");
             let (status, code) = expected(route, holder, scope, owner);
             let said = if status >= 400 { heard.code() } else { String::new() };

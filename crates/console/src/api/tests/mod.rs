@@ -3,6 +3,7 @@
 mod document;
 mod door;
 mod fake;
+mod hearing;
 mod hostile;
 mod lists;
 mod matrix;
@@ -87,7 +88,10 @@ impl World {
         let (ledger, desk) = (Arc::clone(&fake) as _, Arc::clone(&fake) as _);
         let seams = Seams { ledger, desk, tokens: Arc::clone(&tokens), wakes, clock };
         let api = Api::with(seams, pace, patience);
-        let door = TowerToHyperService::new(way_in::router(&api));
+        api.hear(Arc::clone(&fake) as _);
+        let router = way_in::router(&api);
+        let router = router.merge(crate::ping::router(&api)).merge(crate::badge::router(&api));
+        let door = TowerToHyperService::new(router);
         Self { fake, tokens, api, door }
     }
 

@@ -72,6 +72,7 @@ pub(crate) fn problem(id: u64, customer: &str) -> Problem {
         timeline: vec![passage],
         last_good: Some(NOW.before(Duration::from_secs(60))),
         values: Vec::new(),
+        notes: Vec::new(),
     }
 }
 

@@ -96,6 +96,7 @@ fn things(about: &About) -> Vec<&str> {
             Some(service) => vec![service, "service"],
             None => vec!["host"],
         },
+        About::Job(_) => vec!["backup", "watchdog"],
         About::Site(_) => vec!["site"],
         About::Own(_) => vec!["own"],
     }

@@ -96,7 +96,7 @@ impl<'a> Terms<'a> {
     fn pauses(&self, promise: Promise, wait: &Wait) -> bool {
         let waits = promise.waits(self.contract.map(|it| it.pauses).unwrap_or_default());
         match wait {
-            Wait::Process { .. } => waits.process,
+            Wait::Process { .. } | Wait::Slots { .. } => waits.process,
             Wait::Customer { .. } => waits.customer,
             Wait::Supplier { .. } => waits.supplier,
         }

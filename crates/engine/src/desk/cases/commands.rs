@@ -25,6 +25,8 @@ use crate::desk::{
 const REFERENCE_BYTES_MAX: usize = 200;
 /// The longest time for which something must be fine before a call is ready.
 const FINE_FOR_MAX: Duration = Duration::from_secs(30 * 86_400);
+/// Runs of a job that a call may wait for.
+const SLOTS_WAITED_MAX: u32 = 100;
 
 /// A request with all that is needed to judge it.
 #[derive(Clone, Copy)]
@@ -443,6 +445,18 @@ fn judged(ask: Ask<'_>, call: &Call, wait: &Wait) -> Found<Wait> {
             let mut until = until.clone();
             until.fine_since = None;
             return ControlFlow::Continue(Wait::Process { until });
+        }
+        Wait::Slots { job, wanted, .. } => {
+            let customer = job.split('/').next().unwrap_or("");
+            let visible = *customer == *call.customer || ask.request.by.may_see(customer);
+            if !visible || !ask.world.knows_job(job) {
+                return invalid(format!("no watchdog is called {}", words::cut(job, 240)));
+            }
+            if !(1..=SLOTS_WAITED_MAX).contains(wanted) {
+                return invalid(format!("1 to {SLOTS_WAITED_MAX} runs can be waited for"));
+            }
+            let (job, wanted) = (Arc::clone(job), *wanted);
+            return ControlFlow::Continue(Wait::Slots { job, wanted, kept: 0 });
         }
         Wait::Customer { until } => until.map_or(ControlFlow::Continue(()), |it| ask.later(it))?,
         Wait::Supplier { reference, until } => {

@@ -26,6 +26,8 @@ pub(super) struct Index {
     problems: BTreeMap<ProblemId, CallId>,
     /// Calls that wait for a process, by the name that shows it.
     awaited: BTreeSet<(Arc<str>, CallId)>,
+    /// Calls that wait for runs of a job, by its name.
+    awaited_jobs: BTreeSet<(Arc<str>, CallId)>,
     /// Closed calls, oldest first.
     closed: BTreeSet<(Moment, CallId)>,
     closed_about: BTreeSet<(About, Moment, CallId)>,
@@ -64,6 +66,9 @@ impl Index {
         if let Some(condition) = condition(call) {
             self.awaited.insert((Arc::clone(&condition.name), call.id));
         }
+        if let Some(job) = awaited_job(call) {
+            self.awaited_jobs.insert((Arc::clone(job), call.id));
+        }
         if let Some(person) = &call.assignee {
             let load = self.loads.entry(Arc::clone(person)).or_default();
             load.calls += 1;
@@ -95,6 +100,9 @@ impl Index {
         }
         if let Some(condition) = condition(call) {
             self.awaited.remove(&(Arc::clone(&condition.name), call.id));
+        }
+        if let Some(job) = awaited_job(call) {
+            self.awaited_jobs.remove(&(Arc::clone(job), call.id));
         }
         if let Some(person) = &call.assignee
             && let Some(load) = self.loads.get_mut(person)
@@ -138,6 +146,12 @@ impl Index {
         self.covers.keys().copied()
     }
 
+    /// Calls that wait for runs of `job`.
+    pub(super) fn waiting_for_job(&self, job: &str) -> Vec<CallId> {
+        let first = (Arc::from(job), CallId(0));
+        self.awaited_jobs.range(first..).take_while(|it| &*it.0 == job).map(|it| it.1).collect()
+    }
+
     /// Calls that wait for `name` to be fine.
     pub(super) fn waiting_for(&self, name: &str) -> Vec<CallId> {
         let first = (Arc::from(name), CallId(0));
@@ -177,6 +191,14 @@ impl Index {
 pub(super) fn condition(call: &Call) -> Option<&Condition> {
     match &call.state {
         CallState::Suspended { wait: Wait::Process { until }, .. } => Some(until),
+        _ => None,
+    }
+}
+
+/// The job for runs of which a call waits.
+fn awaited_job(call: &Call) -> Option<&Arc<str>> {
+    match &call.state {
+        CallState::Suspended { wait: Wait::Slots { job, .. }, .. } => Some(job),
         _ => None,
     }
 }

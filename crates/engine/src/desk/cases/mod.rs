@@ -29,7 +29,7 @@ use super::pen::{Pen, Rules};
 pub(crate) use clocks::Promise;
 use index::{Due, Index, Timers};
 use proposals::Freshness;
-pub(crate) use waits::Heard;
+pub(crate) use waits::Looked;
 
 /// Proposals that wait for a dispatcher.
 pub(crate) const PROPOSALS_OPEN_MAX: usize = 5_000;
@@ -56,6 +56,8 @@ pub(crate) trait World {
     fn is_open(&self, problem: ProblemId) -> bool;
     /// Is the host or service called `name` believed fine? `None`: there is none.
     fn is_fine(&self, name: &str) -> Option<bool>;
+    /// Is there a job of this full name?
+    fn knows_job(&self, name: &str) -> bool;
     /// The contract for what `about` names, a place in [`model::Duty::contracts`].
     fn contract_of(&self, about: &About, customer: &str) -> Option<u32>;
 }

@@ -51,6 +51,7 @@ impl Shown {
             symptoms_count: u32::try_from(problem.symptoms.len()).unwrap_or(u32::MAX),
             last_good: problem.last_good,
             text: bounded_text(&problem.text),
+            notes: problem.notes.clone(),
             values: problem.values.clone(),
             similar,
         };

@@ -13,7 +13,7 @@ use model::{
     SlaStart, Span, Status, Times,
 };
 
-use super::{CaseNews, Cases, Heard, Place, World};
+use super::{CaseNews, Cases, Looked, Place, World};
 use crate::desk::pen::{Pen, Rules};
 
 pub(super) const MINUTE: u64 = 60;
@@ -117,6 +117,7 @@ pub(super) fn rules() -> Rules {
         shifts: vec![Arc::from([Shift { span: always, people: vec![1] }])],
         windows: Vec::new(),
         covers: Some(Span { from: Moment::from_secs(OPENING - 30 * DAY), until: always.until }),
+        ..Times::default()
     };
     Rules { duty: Arc::new(duty), times: Arc::new(times) }
 }
@@ -164,6 +165,7 @@ pub(super) fn problem(id: u64, name: &str) -> Problem {
         occurrences: 1,
         timeline: Vec::new(),
         last_good: None,
+        notes: Vec::new(),
         values: Vec::new(),
     }
 }
@@ -182,6 +184,10 @@ impl World for Known {
 
     fn is_fine(&self, name: &str) -> Option<bool> {
         self.fine.get(name).copied()
+    }
+
+    fn knows_job(&self, name: &str) -> bool {
+        name.ends_with("/nas")
     }
 
     fn contract_of(&self, _: &About, customer: &str) -> Option<u32> {
@@ -305,7 +311,7 @@ impl Bench {
 
     /// A result came in; it may be one bad look that is not believed.
     pub(super) fn look(&mut self, name: &str, fine: bool, hard: bool) {
-        let heard = Heard { at: self.pen.now, fine, hard };
+        let heard = Looked { at: self.pen.now, fine, hard };
         self.cases.result_came(name, heard, &self.world, &mut self.pen);
         self.keep();
     }

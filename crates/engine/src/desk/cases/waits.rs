@@ -9,7 +9,7 @@ use crate::desk::pen::{Pen, Rules};
 
 /// A conclusive result, as those who wait for it see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Heard {
+pub(crate) struct Looked {
     /// When it came.
     pub(crate) at: Moment,
     /// Is what is seen since then fine?
@@ -53,7 +53,7 @@ impl Cases {
     pub(crate) fn result_came(
         &mut self,
         name: &str,
-        result: Heard,
+        result: Looked,
         world: &dyn World,
         pen: &mut Pen,
     ) {
@@ -94,7 +94,28 @@ impl Cases {
         }
     }
 
-    fn does_not_hold(&mut self, id: CallId, result: Heard, world: &dyn World, pen: &mut Pen) {
+    /// A slot of a job has got its standing.
+    pub(crate) fn slot_judged(&mut self, job: &str, well: bool, pen: &mut Pen) {
+        for id in self.index.waiting_for_job(job) {
+            let Some(call) = self.calls.get(&id).filter(|it| !it.ready_to_close) else { continue };
+            let CallState::Suspended { wait, .. } = &call.state else { continue };
+            let Wait::Slots { wanted, .. } = *wait else { continue };
+            let why = format!("waited for {}, which they did", words::of_wait(wait));
+            let mut enough = false;
+            self.change_call(id, pen, |call| {
+                if let CallState::Suspended { wait: Wait::Slots { kept, .. }, .. } = &mut call.state
+                {
+                    *kept = if well { *kept + 1 } else { 0 };
+                    enough = *kept >= wanted;
+                }
+            });
+            if enough {
+                self.make_ready(id, &why, pen);
+            }
+        }
+    }
+
+    fn does_not_hold(&mut self, id: CallId, result: Looked, world: &dyn World, pen: &mut Pen) {
         let Some(call) = self.calls.get(&id) else { return };
         if condition(call).and_then(|it| it.fine_since).is_none_or(|it| result.at <= it) {
             return;
@@ -197,7 +218,7 @@ pub(super) fn due(call: &Call) -> Option<Moment> {
     let CallState::Suspended { wait, .. } = &call.state else { return None };
     match wait {
         // Results end it, and no clock does.
-        Wait::Process { .. } => None,
+        Wait::Process { .. } | Wait::Slots { .. } => None,
         Wait::Customer { until } | Wait::Supplier { until, .. } => *until,
     }
 }

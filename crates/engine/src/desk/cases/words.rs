@@ -54,6 +54,8 @@ pub(super) fn of_wait(wait: &Wait) -> String {
         Wait::Process { until } => {
             format!("{} to be fine for {}", until.name, of_duration(until.fine_for))
         }
+        Wait::Slots { job, wanted: 1, .. } => format!("the next run of {job} to go well"),
+        Wait::Slots { job, wanted, .. } => format!("{wanted} runs of {job} to go well"),
         Wait::Customer { .. } => "the customer".to_owned(),
         Wait::Supplier { reference, .. } if reference.is_empty() => "a supplier".to_owned(),
         Wait::Supplier { reference, .. } => format!("a supplier ({reference})"),

@@ -72,6 +72,12 @@ impl Desk {
             }
             Command::CreateToken(token) => self.create_token(request, token),
             Command::RevokeToken { id } => self.revoke_token(request, *id),
+            Command::Claim { .. }
+            | Command::Drop { .. }
+            | Command::Tick { .. }
+            | Command::PauseJob { .. }
+            | Command::ResumeJob { .. }
+            | Command::AcceptSchedule { .. } => self.about_jobs(request),
             Command::WriteDownRefusal { what, why } => {
                 self.note(EventKind::Refused, "", &request.by.name, what.clone(), 0, why.clone());
                 done(0, 0)

@@ -336,6 +336,11 @@ pub(crate) fn mix(trace: &mut Trace, at: Moment, row: &Row) {
         Row::Override(it) => trace.mix(it.id.0),
         Row::Token(it) => trace.mix(it.id.0),
         Row::Answered(_, _, id, version) => trace.mix(stable_hash(id) ^ version),
+        Row::Slot(it) => trace.mix(it.key.at.as_nanos() ^ it.version),
+        Row::Report(it) => trace.mix(it.id.0 << 8 | it.version),
+        Row::JobMemory(it) => trace.mix(it.version),
+        Row::MailHour(hour, count) => trace.mix(hour ^ u64::from(*count)),
+        Row::ReportKey(..) | Row::Mail(..) | Row::Cursor(..) => {}
     }
 }
 

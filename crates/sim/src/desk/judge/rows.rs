@@ -308,7 +308,7 @@ impl Judge {
         let Pauses { respond, resolve } = contract.pauses;
         for (waits, clock) in [(respond, &it.respond), (resolve, &it.resolve)] {
             let stands = match wait {
-                Wait::Process { .. } => waits.process,
+                Wait::Process { .. } | Wait::Slots { .. } => waits.process,
                 Wait::Customer { .. } => waits.customer,
                 Wait::Supplier { .. } => waits.supplier,
             };

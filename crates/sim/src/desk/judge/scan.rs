@@ -272,7 +272,7 @@ impl Judge {
             }
             if let CallState::Suspended { wait, .. } = &call.state {
                 let until = match wait {
-                    Wait::Process { .. } => None,
+                    Wait::Process { .. } | Wait::Slots { .. } => None,
                     Wait::Customer { until } | Wait::Supplier { until, .. } => *until,
                 };
                 self.demand(!past(until), || format!("call {} waits too long", call.id));

@@ -1,0 +1,92 @@
+//! How words are written in commands: names of folders, and credentials.
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The name of a folder as a server takes it: modified UTF-7 of RFC 3501, in quotes. `None` if it
+/// holds what no name can.
+pub(super) fn folder(name: &str) -> Option<String> {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return None;
+    }
+    let mut quoted = String::from("\"");
+    let mut foreign: Vec<u16> = Vec::new();
+    for it in name.chars() {
+        if !(' '..='~').contains(&it) {
+            foreign.extend_from_slice(it.encode_utf16(&mut [0; 2]));
+            continue;
+        }
+        flush(&mut foreign, &mut quoted);
+        match it {
+            '&' => quoted.push_str("&-"),
+            '"' | '\\' => quoted.extend(['\\', it]),
+            _ => quoted.push(it),
+        }
+    }
+    flush(&mut foreign, &mut quoted);
+    quoted.push('"');
+    Some(quoted)
+}
+
+/// Ends a run of characters that ASCII does not have.
+fn flush(foreign: &mut Vec<u16>, into: &mut String) {
+    if foreign.is_empty() {
+        return;
+    }
+    let bytes: Vec<u8> = foreign.drain(..).flat_map(u16::to_be_bytes).collect();
+    into.push('&');
+    into.push_str(base64(&bytes).trim_end_matches('=').replace('/', ",").as_str());
+    into.push('-');
+}
+
+/// Base64 with padding, as RFC 4648 has it.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let [one, two, three] = [0, 1, 2].map(|at| u32::from(group.get(at).copied().unwrap_or(0)));
+        let bits = one << 16 | two << 8 | three;
+        for place in 0..4 {
+            let sextet = (bits >> (18 - 6 * place)) & 63;
+            let known = place <= group.len();
+            text.push(if known { char::from(ALPHABET[sextet as usize]) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_as_in_the_standard() {
+        let vectors = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ];
+        for (plain, coded) in vectors {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+        assert_eq!(base64(&[0xff, 0xff, 0xfe]), "///+");
+    }
+
+    #[test]
+    fn folders_as_servers_take_them() {
+        assert_eq!(folder("INBOX").unwrap(), r#""INBOX""#);
+        assert_eq!(folder(r#"a "b" \c & d"#).unwrap(), r#""a \"b\" \\c &- d""#);
+        // The example of RFC 3501, section 5.1.3.
+        assert_eq!(
+            folder("~peter/mail/台北/日本語").unwrap(),
+            r#""~peter/mail/&U,BTFw-/&ZeVnLIqe-""#
+        );
+        assert_eq!(folder("Entwürfe").unwrap(), r#""Entw&APw-rfe""#);
+        assert_eq!(folder("a\u{1f4e7}").unwrap(), r#""a&2D3c5w-""#);
+        for bad in ["", "a\r\nb", "a\0", "a\u{85}"] {
+            assert_eq!(folder(bad), None);
+        }
+    }
+}
