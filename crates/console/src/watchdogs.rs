@@ -95,18 +95,23 @@ impl WatchdogFigures {
         for job in &self.jobs {
             job.read(readings);
         }
-        for (class, name) in Class::ALL {
+        for &class in Class::ALL {
             let count = sum(&self.reports, class);
             let help = "Reports heard, by what became of them";
-            readings.counter("campanile_watchdog_reports", help, &[("class", name)], count);
+            readings.counter("campanile_watchdog_reports", help, &[("class", class.word())], count);
         }
-        for (standing, name) in Standing::ALL {
+        for &standing in Standing::ALL {
             if standing == Standing::Open {
                 continue;
             }
             let count = sum(&self.slots, standing);
             let help = "Expected runs judged, by how they stood first";
-            readings.counter("campanile_watchdog_slots", help, &[("standing", name)], count);
+            readings.counter(
+                "campanile_watchdog_slots",
+                help,
+                &[("standing", standing.word())],
+                count,
+            );
         }
         let help = "Reports that nobody has claimed";
         readings.gauge("campanile_watchdog_unclaimed", help, &[], self.unclaimed as f64);
@@ -222,9 +227,10 @@ mod tests {
 
     #[test]
     fn each_standing_has_its_own_number_and_bad_ones_lie_together() {
-        let numbers: BTreeSet<u32> = Standing::ALL.iter().map(|it| number_of(it.0)).collect();
+        let numbers: BTreeSet<u32> = Standing::ALL.iter().map(|it| number_of(*it)).collect();
         assert_eq!(numbers, (0..16).collect());
-        for (standing, word) in Standing::ALL {
+        for &standing in Standing::ALL {
+            let word = standing.word();
             let number = number_of(standing);
             assert_eq!(standing.is_kept(), number < 4, "{word}");
             assert_eq!(standing.is_void(), (10..15).contains(&number), "{word}");

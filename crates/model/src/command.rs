@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Actor, Alert, AlertKey, Call, CallId, DismissReason, JobMemory, MailKey, MessageKind, Moment,
     Problem, ProblemId, Proposal, ProposalId, Report, ReportId, RuleAt, Scope, Severity, Slot,
-    Span, Wait, WindowEffect, problem::ids,
+    Span, Wait, WindowEffect, problem::ids, words::words,
 };
 
 ids! {
@@ -511,124 +511,106 @@ pub struct Event {
     pub text: String,
 }
 
-macro_rules! events {
-    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
-        /// What happened.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum EventKind {
-            $($(#[doc = $doc])+ #[serde(rename = $word)] $name,)+
-        }
-
-        impl EventKind {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-
-            /// The word for it.
-            #[must_use]
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$name => $word,)+ }
-            }
-        }
-    };
-}
-
-events! {
-    /// A problem was believed.
-    ProblemOpened = "problem-opened",
-    /// Its status or severity changed.
-    ProblemChanged = "problem-changed",
-    /// It ended.
-    ProblemEnded = "problem-ended",
-    /// Somebody has seen it.
-    Acknowledged = "acknowledged",
-    /// That was taken back, or its time was over.
-    Unacknowledged = "unacknowledged",
-    /// Somebody wrote a note.
-    Commented = "commented",
-    /// A silence was put up.
-    Silenced = "silenced",
-    /// It was taken down.
-    Unsilenced = "unsilenced",
-    /// A window was planned.
-    WindowPlanned = "window-planned",
-    /// It was moved, ended early or cancelled.
-    WindowChanged = "window-changed",
-    /// It began.
-    WindowBegan = "window-began",
-    /// It ended.
-    WindowEnded = "window-ended",
-    /// A proposal was made.
-    Proposed = "proposed",
-    /// Its cause came up again.
-    ProposedAgain = "proposed-again",
-    /// It became a call.
-    ProposalAccepted = "proposal-accepted",
-    /// It became a part of a call.
-    ProposalMerged = "proposal-merged",
-    /// It was not worth a call.
-    ProposalDismissed = "proposal-dismissed",
-    /// It is shown again later.
-    ProposalSnoozed = "proposal-snoozed",
-    /// Its cause was gone before anybody had touched it.
-    ProposalWithdrawn = "proposal-withdrawn",
-    /// There was no room for it.
-    ProposalRefused = "proposal-refused",
-    /// A call was opened.
-    CallOpened = "call-opened",
-    /// Somebody got it.
-    CallAssigned = "call-assigned",
-    /// Somebody works on it.
-    CallStarted = "call-started",
-    /// It waits.
-    CallSuspended = "call-suspended",
-    /// It goes on.
-    CallResumed = "call-resumed",
-    /// It may be closed.
-    CallReady = "call-ready-to-close",
-    /// It may not be closed after all.
-    CallNotReady = "call-not-ready",
-    /// It was closed.
-    CallClosed = "call-closed",
-    /// A message or note was added.
-    CallMessage = "call-message",
-    /// It blocks the customer.
-    CallBlocking = "call-blocking",
-    /// A promise is about to be missed.
-    SlaWarned = "sla-warned",
-    /// It was missed.
-    SlaBreached = "sla-breached",
-    /// Somebody else has a duty for a while.
-    Overridden = "oncall-overridden",
-    /// That was taken back.
-    OverrideEnded = "oncall-override-ended",
-    /// A duty lead judged whether a problem blocks the customer.
-    BlockingJudged = "blocking-judged",
-    /// An alert was given up.
-    AlertDead = "alert-dead",
-    /// A dead alert is tried again.
-    AlertRedelivered = "alert-redelivered",
-    /// A channel was tried out.
-    ChannelTested = "channel-tested",
-    /// Somebody was let in.
-    TokenCreated = "token-created",
-    /// Somebody is let in no longer.
-    TokenRevoked = "token-revoked",
-    /// A report came for which nobody is found.
-    ReportUnclaimed = "report-unclaimed",
-    /// A person has said for which job it is.
-    ReportClaimed = "report-claimed",
-    /// A person has put it away.
-    ReportDropped = "report-dropped",
-    /// A duty was ticked off.
-    JobTicked = "job-ticked",
-    /// A job was paused.
-    JobPaused = "job-paused",
-    /// It goes on.
-    JobResumed = "job-resumed",
-    /// A learned schedule was accepted.
-    ScheduleAccepted = "schedule-accepted",
-    /// Something was asked and refused.
-    Refused = "refused",
+words! {
+    /// What happened.
+    pub enum EventKind {
+        /// A problem was believed.
+        ProblemOpened = "problem-opened",
+        /// Its status or severity changed.
+        ProblemChanged = "problem-changed",
+        /// It ended.
+        ProblemEnded = "problem-ended",
+        /// Somebody has seen it.
+        Acknowledged = "acknowledged",
+        /// That was taken back, or its time was over.
+        Unacknowledged = "unacknowledged",
+        /// Somebody wrote a note.
+        Commented = "commented",
+        /// A silence was put up.
+        Silenced = "silenced",
+        /// It was taken down.
+        Unsilenced = "unsilenced",
+        /// A window was planned.
+        WindowPlanned = "window-planned",
+        /// It was moved, ended early or cancelled.
+        WindowChanged = "window-changed",
+        /// It began.
+        WindowBegan = "window-began",
+        /// It ended.
+        WindowEnded = "window-ended",
+        /// A proposal was made.
+        Proposed = "proposed",
+        /// Its cause came up again.
+        ProposedAgain = "proposed-again",
+        /// It became a call.
+        ProposalAccepted = "proposal-accepted",
+        /// It became a part of a call.
+        ProposalMerged = "proposal-merged",
+        /// It was not worth a call.
+        ProposalDismissed = "proposal-dismissed",
+        /// It is shown again later.
+        ProposalSnoozed = "proposal-snoozed",
+        /// Its cause was gone before anybody had touched it.
+        ProposalWithdrawn = "proposal-withdrawn",
+        /// There was no room for it.
+        ProposalRefused = "proposal-refused",
+        /// A call was opened.
+        CallOpened = "call-opened",
+        /// Somebody got it.
+        CallAssigned = "call-assigned",
+        /// Somebody works on it.
+        CallStarted = "call-started",
+        /// It waits.
+        CallSuspended = "call-suspended",
+        /// It goes on.
+        CallResumed = "call-resumed",
+        /// It may be closed.
+        CallReady = "call-ready-to-close",
+        /// It may not be closed after all.
+        CallNotReady = "call-not-ready",
+        /// It was closed.
+        CallClosed = "call-closed",
+        /// A message or note was added.
+        CallMessage = "call-message",
+        /// It blocks the customer.
+        CallBlocking = "call-blocking",
+        /// A promise is about to be missed.
+        SlaWarned = "sla-warned",
+        /// It was missed.
+        SlaBreached = "sla-breached",
+        /// Somebody else has a duty for a while.
+        Overridden = "oncall-overridden",
+        /// That was taken back.
+        OverrideEnded = "oncall-override-ended",
+        /// A duty lead judged whether a problem blocks the customer.
+        BlockingJudged = "blocking-judged",
+        /// An alert was given up.
+        AlertDead = "alert-dead",
+        /// A dead alert is tried again.
+        AlertRedelivered = "alert-redelivered",
+        /// A channel was tried out.
+        ChannelTested = "channel-tested",
+        /// Somebody was let in.
+        TokenCreated = "token-created",
+        /// Somebody is let in no longer.
+        TokenRevoked = "token-revoked",
+        /// A report came for which nobody is found.
+        ReportUnclaimed = "report-unclaimed",
+        /// A person has said for which job it is.
+        ReportClaimed = "report-claimed",
+        /// A person has put it away.
+        ReportDropped = "report-dropped",
+        /// A duty was ticked off.
+        JobTicked = "job-ticked",
+        /// A job was paused.
+        JobPaused = "job-paused",
+        /// It goes on.
+        JobResumed = "job-resumed",
+        /// A learned schedule was accepted.
+        ScheduleAccepted = "schedule-accepted",
+        /// Something was asked and refused.
+        Refused = "refused",
+    }
 }
 
 /// The stored chain of gates that led to telling somebody, or nobody.

@@ -24,6 +24,7 @@ mod slot;
 mod status;
 mod threshold;
 mod time;
+mod words;
 
 pub use alert::{
     Alert, AlertKey, AlertKind, AlertState, Content, Delivery, Member, WithdrawReason,

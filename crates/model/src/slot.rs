@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Moment, Nominal, problem::ids};
+use crate::{Moment, Nominal, problem::ids, words::words};
 
 ids! {
     /// Names a report for ever; from the desk's one sequence.
@@ -82,78 +82,45 @@ pub struct Entry {
     pub text: Arc<str>,
 }
 
-/// How a slot stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Standing {
-    /// It is not time yet.
-    Open,
-    /// All went well, on time.
-    Kept,
-    /// All went well, before its time.
-    Early,
-    /// All went well, after its time.
-    Late,
-    /// It went well with warnings.
-    Warning,
-    /// A part of it went well.
-    Partial,
-    /// It did not go well.
-    Failed,
-    /// It began and did not end.
-    TimedOut,
-    /// Nothing was heard in time.
-    Missing,
-    /// It went well on time; only the word of it came late.
-    MailLate,
-    /// Something was heard that nobody understands.
-    Unclassified,
-    /// Planned maintenance.
-    SkippedMaintenance,
-    /// A day on which it does not run.
-    SkippedHoliday,
-    /// It was paused.
-    SkippedPaused,
-    /// The job behind which it runs did not go well.
-    SkippedParent,
-    /// We were not listening, so nothing can be said.
-    NotWatched,
+words! {
+    /// How a slot stands.
+    pub enum Standing {
+        /// It is not time yet.
+        Open = "open",
+        /// All went well, on time.
+        Kept = "kept",
+        /// All went well, before its time.
+        Early = "early",
+        /// All went well, after its time.
+        Late = "late",
+        /// It went well with warnings.
+        Warning = "warning",
+        /// A part of it went well.
+        Partial = "partial",
+        /// It did not go well.
+        Failed = "failed",
+        /// It began and did not end.
+        TimedOut = "timed-out",
+        /// Nothing was heard in time.
+        Missing = "missing",
+        /// It went well on time; only the word of it came late.
+        MailLate = "mail-late",
+        /// Something was heard that nobody understands.
+        Unclassified = "unclassified",
+        /// Planned maintenance.
+        SkippedMaintenance = "skipped-maintenance",
+        /// A day on which it does not run.
+        SkippedHoliday = "skipped-holiday",
+        /// It was paused.
+        SkippedPaused = "skipped-paused",
+        /// The job behind which it runs did not go well.
+        SkippedParent = "skipped-parent",
+        /// We were not listening, so nothing can be said.
+        NotWatched = "not-watched",
+    }
 }
 
 impl Standing {
-    /// All of them, with their words.
-    pub const ALL: [(Self, &'static str); 16] = [
-        (Self::Open, "open"),
-        (Self::Kept, "kept"),
-        (Self::Early, "early"),
-        (Self::Late, "late"),
-        (Self::Warning, "warning"),
-        (Self::Partial, "partial"),
-        (Self::Failed, "failed"),
-        (Self::TimedOut, "timed-out"),
-        (Self::Missing, "missing"),
-        (Self::MailLate, "mail-late"),
-        (Self::Unclassified, "unclassified"),
-        (Self::SkippedMaintenance, "skipped-maintenance"),
-        (Self::SkippedHoliday, "skipped-holiday"),
-        (Self::SkippedPaused, "skipped-paused"),
-        (Self::SkippedParent, "skipped-parent"),
-        (Self::NotWatched, "not-watched"),
-    ];
-
-    /// The word for it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        let of = |it: &&(Self, &'static str)| it.0 == self;
-        Self::ALL.iter().find(of).map_or("", |it| it.1)
-    }
-
-    /// The standing that `word` names.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|it| it.1 == word).map(|it| it.0)
-    }
-
     /// Did the run do what it promised, at whatever time?
     #[must_use]
     pub fn is_kept(self) -> bool {
@@ -183,51 +150,27 @@ impl Standing {
     }
 }
 
-/// What one report says of a run, or of one of its objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It has begun.
-    Started,
-    /// All went well.
-    Ok,
-    /// It went well with warnings.
-    Warning,
-    /// A part of it went well.
-    Partial,
-    /// It did not go well.
-    Failed,
-    /// Nobody understands what it says.
-    Unclassified,
-    /// It is understood, and is not about a run: housekeeping, a licence, a disk.
-    Other,
+words! {
+    /// What one report says of a run, or of one of its objects.
+    pub enum Outcome {
+        /// It has begun.
+        Started = "started",
+        /// All went well.
+        Ok = "ok",
+        /// It went well with warnings.
+        Warning = "warning",
+        /// A part of it went well.
+        Partial = "partial",
+        /// It did not go well.
+        Failed = "failed",
+        /// Nobody understands what it says.
+        Unclassified = "unclassified",
+        /// It is understood, and is not about a run: housekeeping, a licence, a disk.
+        Other = "other",
+    }
 }
 
 impl Outcome {
-    /// All of them, with their words.
-    pub const ALL: [(Self, &'static str); 7] = [
-        (Self::Started, "started"),
-        (Self::Ok, "ok"),
-        (Self::Warning, "warning"),
-        (Self::Partial, "partial"),
-        (Self::Failed, "failed"),
-        (Self::Unclassified, "unclassified"),
-        (Self::Other, "other"),
-    ];
-
-    /// The word for it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        let of = |it: &&(Self, &'static str)| it.0 == self;
-        Self::ALL.iter().find(of).map_or("", |it| it.1)
-    }
-
-    /// The outcome that `word` names.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|it| it.1 == word).map(|it| it.0)
-    }
-
     /// Does it say that a run is over?
     #[must_use]
     pub fn is_final(self) -> bool {
@@ -373,46 +316,25 @@ pub enum TimeSource {
     Arrival,
 }
 
-/// What became of a report. Each is of exactly one class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    /// It counts for its slot.
-    Counted,
-    /// The same was heard before.
-    Duplicate,
-    /// Its slot is closed: kept as evidence.
-    Orphan,
-    /// No slot expects a run at its time.
-    Unscheduled,
-    /// It says that all is well and cannot prove what the job asks for.
-    Unproved,
-    /// It is not about a run.
-    Aside,
-    /// Nobody is found for it.
-    Unclaimed,
-    /// A person has put the unclaimed one away.
-    Dropped,
-}
-
-impl Class {
-    /// All of them, with their words.
-    pub const ALL: [(Self, &'static str); 8] = [
-        (Self::Counted, "counted"),
-        (Self::Duplicate, "duplicate"),
-        (Self::Orphan, "orphan"),
-        (Self::Unscheduled, "unscheduled"),
-        (Self::Unproved, "unproved"),
-        (Self::Aside, "aside"),
-        (Self::Unclaimed, "unclaimed"),
-        (Self::Dropped, "dropped"),
-    ];
-
-    /// The word for it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        let of = |it: &&(Self, &'static str)| it.0 == self;
-        Self::ALL.iter().find(of).map_or("", |it| it.1)
+words! {
+    /// What became of a report. Each is of exactly one class.
+    pub enum Class {
+        /// It counts for its slot.
+        Counted = "counted",
+        /// The same was heard before.
+        Duplicate = "duplicate",
+        /// Its slot is closed: kept as evidence.
+        Orphan = "orphan",
+        /// No slot expects a run at its time.
+        Unscheduled = "unscheduled",
+        /// It says that all is well and cannot prove what the job asks for.
+        Unproved = "unproved",
+        /// It is not about a run.
+        Aside = "aside",
+        /// Nobody is found for it.
+        Unclaimed = "unclaimed",
+        /// A person has put the unclaimed one away.
+        Dropped = "dropped",
     }
 }
 

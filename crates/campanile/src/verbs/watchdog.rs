@@ -498,7 +498,8 @@ mod tests {
 
     #[test]
     fn sizes_and_lengths_are_for_people() {
-        for (bytes, said) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (7 << 40, "7.0 TiB")]
+        for (bytes, said) in
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (7_i64 << 40, "7.0 TiB")]
         {
             assert_eq!(size(&json!(bytes)), said);
         }

@@ -13,7 +13,7 @@ use crate::api::{
         problem::NothingForm,
         watchdog::{
             AcceptScheduleForm, ClaimForm, DayForm, FedForm, GridRow, JobReportForm, PauseRequest,
-            SecretsForm, SlotForm, TickForm, ToComeForm, WatchdogLine,
+            SecretsForm, SlotForm, TickForm, ToComeForm, WatchdogLine, class_words, standing_words,
         },
     },
     narrowed,
@@ -76,8 +76,8 @@ fn customers(ask: &Ask) -> crate::api::Customers {
 fn standing(ask: &Ask) -> Result<Option<Standing>, Fault> {
     let named = ask.query.text("standing").map(|it| {
         Standing::from_word(it).ok_or_else(|| {
-            let words: Vec<_> = Standing::ALL.iter().map(|it| it.1).collect();
-            Fault::invalid("parameter standing", format!("not one of {}", words.join(", ")))
+            let words = standing_words().join(", ");
+            Fault::invalid("parameter standing", format!("not one of {words}"))
         })
     });
     named.transpose()
@@ -85,9 +85,9 @@ fn standing(ask: &Ask) -> Result<Option<Standing>, Fault> {
 
 fn class(ask: &Ask) -> Result<Option<Class>, Fault> {
     let named = ask.query.text("class").map(|said| {
-        Class::ALL.iter().find(|it| it.1 == said).map(|it| it.0).ok_or_else(|| {
-            let words: Vec<_> = Class::ALL.iter().map(|it| it.1).collect();
-            Fault::invalid("parameter class", format!("not one of {}", words.join(", ")))
+        Class::from_word(said).ok_or_else(|| {
+            let words = class_words().join(", ");
+            Fault::invalid("parameter class", format!("not one of {words}"))
         })
     });
     named.transpose()

@@ -454,12 +454,12 @@ fn object<T: DeserializeOwned>(table: &'static str, row: &Row<'_>) -> rusqlite::
 fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {
     let id = EventId(row.get::<_, i64>(0)?.cast_unsigned());
     let word = row.get_ref(3)?.as_str()?;
-    let kind = EventKind::ALL.iter().find(|it| it.word() == word);
+    let kind = EventKind::from_word(word);
     Ok(Event {
         id,
         at: moment(row.get(1)?),
         customer: row.get(2)?,
-        kind: *kind.ok_or_else(|| unreadable("event", id, "nobody knows what happened"))?,
+        kind: kind.ok_or_else(|| unreadable("event", id, "nobody knows what happened"))?,
         by: row.get(4)?,
         name: row.get(5)?,
         subject: row.get::<_, i64>(6)?.cast_unsigned(),

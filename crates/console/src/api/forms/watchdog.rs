@@ -669,10 +669,10 @@ impl AcceptScheduleForm {
 
 /// The words of standings, for parameters.
 pub(crate) fn standing_words() -> Vec<&'static str> {
-    Standing::ALL.iter().map(|it| it.1).collect()
+    Standing::ALL.iter().map(|it| it.word()).collect()
 }
 
 /// The words of classes, for parameters.
 pub(crate) fn class_words() -> Vec<&'static str> {
-    Class::ALL.iter().map(|it| it.1).collect()
+    Class::ALL.iter().map(|it| it.word()).collect()
 }
