@@ -70,6 +70,9 @@ pub struct Entry {
     pub ran_at: Moment,
     /// What came of it.
     pub outcome: Outcome,
+    /// It has proved itself; what has not may only raise alarm.
+    #[serde(default)]
+    pub proved: bool,
     /// Bytes.
     pub size: Option<u64>,
     /// How long it took.

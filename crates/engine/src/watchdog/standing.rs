@@ -58,9 +58,9 @@ impl Judged {
 pub(crate) fn judge(ask: Ask<'_>) -> Judged {
     let finals: Vec<(usize, &Entry)> =
         ask.slot.entries.iter().enumerate().filter(|it| it.1.outcome.is_final()).collect();
-    let Some((place, last)) = finals.last().copied() else { return silent(ask) };
+    let Some((place, last)) = last_word(&finals) else { return silent(ask) };
     let entries: Vec<&Entry> = finals.iter().map(|it| it.1).collect();
-    let found = run(ask, &entries);
+    let found = run(ask, &entries, last);
     let retried = entries.iter().any(|it| it.outcome == Outcome::Failed);
     let judged = match found.outcome {
         Outcome::Failed => failed(ask, last, found.why),
@@ -79,6 +79,31 @@ pub(crate) fn judge(ask: Ask<'_>) -> Judged {
     };
     let retried = retried && judged.standing.is_kept();
     Judged { by: Some(place), retried, ..judged }
+}
+
+/// The entry that decides: the last one. One that has not proved itself may only make it worse.
+fn last_word<'a>(finals: &[(usize, &'a Entry)]) -> Option<(usize, &'a Entry)> {
+    finals
+        .iter()
+        .copied()
+        .reduce(|word, next| if outweighs(next.1, word.1.outcome) { next } else { word })
+}
+
+/// Does a later entry take the place of what was said before?
+fn outweighs(later: &Entry, said: Outcome) -> bool {
+    later.proved || gravity(later.outcome) >= gravity(said)
+}
+
+/// How much a word about a run raises alarm.
+fn gravity(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Started | Outcome::Other => 0,
+        Outcome::Ok => 1,
+        Outcome::Warning => 2,
+        Outcome::Partial => 3,
+        Outcome::Unclassified => 4,
+        Outcome::Failed => 5,
+    }
 }
 
 /// It failed; the product may still try again by itself.
@@ -159,10 +184,7 @@ impl Run {
     }
 }
 
-fn run(ask: Ask<'_>, entries: &[&Entry]) -> Run {
-    let Some(last) = entries.last() else {
-        return Run { outcome: Outcome::Unclassified, why: String::new(), whole: true };
-    };
+fn run(ask: Ask<'_>, entries: &[&Entry], last: &Entry) -> Run {
     if ask.job.reports > 1 {
         return several(ask, entries, last);
     }
@@ -193,7 +215,10 @@ fn several(ask: Ask<'_>, entries: &[&Entry], last: &Entry) -> Run {
         // What belongs to one run is one part, and its last word counts; what names no run and no
         // object stands for itself.
         let name = entry.run.as_deref().or_else(|| entry.objects.first().map(|it| &*it.0));
-        parts.insert((name, if name.is_some() { 0 } else { place }), entry.outcome);
+        let part = (name, if name.is_some() { 0 } else { place });
+        if parts.get(&part).is_none_or(|said| outweighs(entry, *said)) {
+            parts.insert(part, entry.outcome);
+        }
     }
     let count = |wanted: &[Outcome]| parts.values().filter(|it| wanted.contains(it)).count();
     let good = count(&[Outcome::Ok, Outcome::Warning]);
@@ -218,10 +243,16 @@ fn several(ask: Ask<'_>, entries: &[&Entry], last: &Entry) -> Run {
     )
 }
 
-/// The last word on each object, with the places where it was said.
+/// The last word on each object. Good words of an entry that has not proved itself do not count.
 fn last_words<'a>(entries: &[&'a Entry]) -> BTreeMap<&'a str, Outcome> {
-    let all = entries.iter().flat_map(|it| &it.objects);
-    all.map(|(name, outcome)| (&**name, *outcome)).collect()
+    let all = entries.iter().flat_map(|it| it.objects.iter().map(|object| (*it, object)));
+    let mut words = BTreeMap::new();
+    for (entry, (name, outcome)) in all.filter(|it| it.0.proved || !is_well(it.1.1)) {
+        if words.get(&**name).is_none_or(|said| outweighs(entry, *said)) {
+            words.insert(&**name, *outcome);
+        }
+    }
+    words
 }
 
 /// Everything that has to be there: what is written, and what was there again and again.

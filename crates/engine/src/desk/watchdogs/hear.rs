@@ -112,7 +112,7 @@ impl Watchdogs {
         }
         self.hear_outside(&report);
         report.version += 1;
-        *self.reports.entry(report.class.word()).or_default() += 1;
+        *self.reports.entry(report.class).or_default() += 1;
         self.glimpse(&report);
         if report.class == Class::Unclaimed {
             self.keep_unclaimed(report.clone(), pen);
@@ -178,10 +178,11 @@ impl Book {
         if outcome == Outcome::Other {
             return Class::Aside;
         }
-        if needs_proof(outcome) && !report.proof.satisfies(&self.job.trust) {
+        let proved = report.proof.satisfies(&self.job.trust);
+        if needs_proof(outcome) && !proved {
             return Class::Unproved;
         }
-        if outcome.is_final() {
+        if outcome.is_final() && proved {
             self.learn_run(report.ran_at);
         }
         if outcome == Outcome::Started {
@@ -196,7 +197,7 @@ impl Book {
         if pen.now >= slot.close {
             return Class::Orphan;
         }
-        enter(&mut slot, entry_of(report, outcome));
+        enter(&mut slot, entry_of(report, outcome, proved));
         self.put(slot, pen);
         Class::Counted
     }
@@ -253,8 +254,9 @@ fn time_of(heard: &Heard) -> (Moment, TimeSource) {
     own.or(sent).unwrap_or((heard.at, TimeSource::Arrival))
 }
 
-fn entry_of(report: &Report, outcome: Outcome) -> Entry {
+fn entry_of(report: &Report, outcome: Outcome, proved: bool) -> Entry {
     Entry {
+        proved,
         report: report.id,
         at: report.at,
         ran_at: report.ran_at,

@@ -47,6 +47,7 @@ fn job(name: &str) -> Job {
         retry_grace: Duration::ZERO,
         after: None,
         trust: Trust { token: true, ..Trust::default() },
+        learns: false,
         manual_runs_count: false,
         paused: false,
         hears: model::Hears::default(),
@@ -279,6 +280,61 @@ fn without_proof_nothing_is_silenced_and_anything_raises() {
     forged.proof = Proof::default();
     assert_eq!(stage.hear(forged), Class::Counted);
     assert_eq!(stage.findings(), ["bad failed", "broken"]);
+}
+
+#[test]
+fn without_proof_what_a_report_says_of_machines_counts_only_if_it_is_bad() {
+    let wants = |quorum| Job {
+        objects: model::Objects {
+            named: vec!["a".into(), "b".into()],
+            quorum,
+            ..model::Objects::default()
+        },
+        ..job("acme/nas")
+    };
+    for quorum in [None, Some(2)] {
+        let mut stage = Stage::new(vec![wants(quorum)], vec![daily()], true);
+        stage.until(3 * HOUR);
+        let mut genuine = stage.mail("acme/nas", Outcome::Ok);
+        genuine.says.objects = vec![("a".into(), Outcome::Ok)];
+        let sent_at = genuine.at.before(Duration::from_secs(60));
+        stage.hear(genuine);
+        stage.until(8 * HOUR);
+        assert_eq!(stage.findings(), ["bad partial", "broken"], "quorum {quorum:?}");
+        for sent_at in [None, Some(sent_at)] {
+            let mut forged = stage.mail("acme/nas", Outcome::Partial);
+            forged.proof = Proof::default();
+            forged.says.objects = vec![("a".into(), Outcome::Ok), ("b".into(), Outcome::Ok)];
+            forged.says.sent_at = sent_at;
+            stage.hear(forged);
+            assert_eq!(stage.standing(0), Standing::Partial, "quorum {quorum:?}");
+        }
+        assert!(!stage.findings().iter().any(|it| it == "well"), "quorum {quorum:?}");
+    }
+}
+
+#[test]
+fn without_proof_a_failure_is_not_made_less_of() {
+    for ahead in [false, true] {
+        let mut stage = Stage::plain();
+        stage.until(3 * HOUR);
+        let failed = stage.mail("acme/nas", Outcome::Failed);
+        if !ahead {
+            stage.hear(failed.clone());
+        }
+        for outcome in [Outcome::Unclassified, Outcome::Partial] {
+            let mut forged = stage.mail("acme/nas", outcome);
+            forged.proof = Proof::default();
+            forged.says.sent_at = Some(forged.at.after(Duration::from_secs(60)));
+            assert_eq!(stage.hear(forged), Class::Counted);
+        }
+        if ahead {
+            stage.hear(failed);
+        }
+        assert_eq!(stage.standing(0), Standing::Failed, "forged first: {ahead}");
+        stage.until(8 * HOUR);
+        assert_eq!(stage.standing(0), Standing::Failed, "forged first: {ahead}");
+    }
 }
 
 #[test]
