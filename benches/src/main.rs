@@ -14,6 +14,7 @@ mod account;
 mod floor;
 mod lateness;
 mod load;
+mod mails;
 mod page;
 mod report;
 mod snmp;
@@ -37,6 +38,8 @@ enum Verb {
     Watch(watch::Options),
     /// Thousands of services fail within five seconds: from the belief to the page at its receiver
     Page(page::Options),
+    /// 500 mails a second for a minute, bombs among them: from a mail's end to its answer
+    Mails(mails::Options),
     /// The servers that are looked at; ends with its standard input
     #[command(hide = true)]
     Targets {
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let done = match Command::parse().verb {
         Verb::Watch(options) => watch::run(&options),
         Verb::Page(options) => page::run(&options),
+        Verb::Mails(options) => mails::run(&options),
         Verb::Targets { hosts } => targets::serve(hosts).map(|()| true),
     };
     match done {

@@ -77,6 +77,19 @@ impl Api {
         answer.body
     }
 
+    /// The same, however often: waits when it is told that it asks too often.
+    ///
+    /// # Panics
+    /// When it is not there.
+    #[must_use]
+    pub fn get_patiently(&self, path: &str) -> Json {
+        until(path, || match self.ask("GET", path, None) {
+            Answer { code: 200, body } => Ok(body),
+            Answer { code: 429, body } => Err(body.to_string()),
+            other => panic!("{path}: {other:?}"),
+        })
+    }
+
     /// Changes something.
     ///
     /// # Panics
@@ -176,7 +189,12 @@ pub fn encoded(text: &str) -> String {
 /// When the clock stands before 1970.
 #[must_use]
 pub fn rfc3339(from_now: Duration) -> String {
-    let at = (SystemTime::now() + from_now).duration_since(UNIX_EPOCH).unwrap();
+    rfc3339_at((SystemTime::now() + from_now).duration_since(UNIX_EPOCH).unwrap())
+}
+
+/// A moment, as the interface reads it; counted since 1970.
+#[must_use]
+pub fn rfc3339_at(at: Duration) -> String {
     let (days, secs) = (at.as_secs() / 86_400, at.as_secs() % 86_400);
     // Days are counted from 1 March of the year 0, so that the leap day is a year's last.
     let days = days + 719_468;

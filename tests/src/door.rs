@@ -2,9 +2,15 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
 };
+
+use crate::until;
 
 /// A port at an address that no other door has, and no other process of tests: so nobody else's
 /// socket can stand where a closed door is meant to be.
@@ -47,13 +53,15 @@ impl Door {
         self.listener = None;
     }
 
-    /// Lets in again.
+    /// Lets in again. Whoever listens at all addresses may have been given its port meanwhile; that
+    /// passes.
     ///
     /// # Panics
-    /// When somebody else has taken its place.
+    /// When somebody else keeps its place.
     pub fn open(&mut self) {
         if self.listener.is_none() {
-            self.listener = Some(listen(self.address).unwrap());
+            let listen = || listen(self.address).map_err(|error| error.to_string());
+            self.listener = Some(until(&format!("the place of {}", self.address), listen));
         }
     }
 
@@ -71,6 +79,79 @@ impl Door {
     }
 }
 
+/// A door with somebody at it who lets everybody in at once. The queue of a [`Door`] holds only so
+/// many as come between two looks at it; thousands a second would stand outside and be taken for
+/// refused.
+#[derive(Debug)]
+pub struct Porter {
+    door: Door,
+    leaves: Arc<AtomicBool>,
+    stands: Option<JoinHandle<()>>,
+}
+
+impl Default for Porter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Porter {
+    /// A door that is open.
+    ///
+    /// # Panics
+    /// When there is no port.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut porter = Self { door: Door::new(), leaves: Arc::default(), stands: None };
+        porter.stand();
+        porter
+    }
+
+    /// Where the door is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.door.address()
+    }
+
+    /// Refuses from now on.
+    pub fn close(&mut self) {
+        self.leaves.store(true, Relaxed);
+        let Some(stands) = self.stands.take() else { return };
+        // Wakes the porter, who then sees that he is to leave.
+        drop(TcpStream::connect(self.address()));
+        drop(stands.join());
+    }
+
+    /// Lets in again.
+    ///
+    /// # Panics
+    /// When somebody else keeps its place.
+    pub fn open(&mut self) {
+        if self.stands.is_none() {
+            self.door.open();
+            self.stand();
+        }
+    }
+
+    fn stand(&mut self) {
+        let Some(listener) = self.door.listener.take() else { return };
+        listener.set_nonblocking(false).unwrap();
+        self.leaves = Arc::default();
+        let leaves = Arc::clone(&self.leaves);
+        self.stands = Some(thread::spawn(move || {
+            while !leaves.load(Relaxed) {
+                drop(listener.accept());
+            }
+        }));
+    }
+}
+
+impl Drop for Porter {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
@@ -79,7 +160,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpStream;
+    use std::net::Ipv4Addr;
 
     use super::*;
 
@@ -92,5 +173,31 @@ mod tests {
         assert!(TcpStream::connect(door.address()).is_err());
         door.open();
         assert!(TcpStream::connect(door.address()).is_ok());
+    }
+
+    #[test]
+    fn it_opens_once_whoever_has_taken_its_place_is_gone() {
+        let mut door = Door::new();
+        door.close();
+        let other = listen((Ipv4Addr::UNSPECIFIED, door.address().port()).into()).unwrap();
+        let leaves = thread::spawn(move || {
+            // By then the door has tried at least once, or tries for the first time after it.
+            thread::yield_now();
+            drop(other);
+        });
+        door.open();
+        assert!(door.is_open());
+        leaves.join().unwrap();
+    }
+
+    #[test]
+    fn a_porter_lets_in_more_than_a_queue_holds_and_nobody_once_it_has_left() {
+        let mut porter = Porter::new();
+        let visitors: Vec<_> = (0..1_000).map(|_| TcpStream::connect(porter.address())).collect();
+        assert!(visitors.iter().all(Result::is_ok));
+        porter.close();
+        assert!(TcpStream::connect(porter.address()).is_err());
+        porter.open();
+        assert!(TcpStream::connect(porter.address()).is_ok());
     }
 }

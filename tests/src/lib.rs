@@ -11,10 +11,12 @@
 mod alertmanager;
 mod api;
 mod door;
+mod dovecot;
 mod engine;
 mod exposition;
 mod ferry;
 mod history;
+mod mails;
 mod netns;
 mod nginx;
 mod page;
@@ -27,12 +29,17 @@ mod snmpd;
 mod wait;
 
 pub use alertmanager::AlertmanagerServer;
-pub use api::{Answer, Api, encoded, rfc3339};
-pub use door::Door;
+pub use api::{Answer, Api, encoded, rfc3339, rfc3339_at};
+pub use door::{Door, Porter};
+pub use dovecot::Dovecot;
 pub use engine::{ENGINE_YAML, Engine};
 pub use exposition::{Believed, Exposition, Series};
 pub use ferry::Ferry;
 pub use history::Change;
+pub use mails::{
+    Bomb, Fate, Flood, Ledger, Lost, MailAnswer, MailEstate, MailLine, MailText, Sent, Sink,
+    base64, peak_bytes, resident_bytes,
+};
 pub use netns::Netns;
 pub use nginx::{Certificate, Nginx};
 pub use page::Page;

@@ -1,7 +1,8 @@
 //! A mail server of a test's own: Debian's postfix, which decides as the test tells it.
 //!
 //! Folders, queue, ports, certificate and the one account are its own; nothing in `/etc/postfix`
-//! is read or written. It takes mail only over TLS and from whoever has logged in.
+//! is read or written. One with boxes takes mail only over TLS and from whoever has logged in; one
+//! that hands on takes it from everybody on this machine.
 
 use std::{
     fs,
@@ -21,6 +22,8 @@ const USER: &str = "noc";
 const PASSWORD: &str = "pillow-42";
 /// Postfix's name of itself, and the realm of the account.
 const MAIL_HOST: &str = "mail.test";
+/// Folders in which mails lie that are not where they are to go.
+const QUEUES: [&str; 4] = ["maildrop", "incoming", "active", "deferred"];
 /// Where Debian has the programs that `master` starts.
 const DAEMONS: &str = "/usr/lib/postfix/sbin";
 
@@ -85,12 +88,29 @@ impl Postfix {
     /// When it does not come up.
     #[must_use]
     pub fn start(people: &[&str]) -> Self {
+        Self::start_with(|folder, certificate, judge| boxes_cf(folder, certificate, judge, people))
+    }
+
+    /// Starts a server that hands everything on: what is for a domain to where its route says, as in
+    /// `("in.msp.example", "smtp:[127.0.0.1]:2525")`. What is not taken there stays in its queue, and
+    /// is tried again every few seconds.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    pub fn handing_on(routes: &[(&str, &str)]) -> Self {
+        Self::start_with(|_, _, _| routes_cf(routes))
+    }
+
+    /// `more` goes into the main file: by the folder, the certificate and the port of the judge.
+    fn start_with(more: impl FnOnce(&Path, &Certificate, u16) -> String) -> Self {
         let sandbox = Sandbox::new();
         // Its processes are those of several users.
         fs::set_permissions(sandbox.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let certificate = Certificate::signed_for("localhost");
         let (port, judge) = (free_port(), Judge::new());
-        sandbox.write("etc/main.cf", &main_cf(sandbox.path(), &certificate, judge.port, people));
+        let more = more(sandbox.path(), &certificate, judge.port);
+        sandbox.write("etc/main.cf", &(main_cf(sandbox.path()) + &more));
         sandbox.write("etc/master.cf", &master_cf(port));
         for folder in ["queue", "data", "boxes"] {
             fs::create_dir(sandbox.path().join(folder)).unwrap();
@@ -168,11 +188,40 @@ impl Postfix {
         })
     }
 
+    /// How many mails it has taken and not handed on.
+    ///
+    /// # Panics
+    /// When its queue cannot be read.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        let queue = self.sandbox.path().join("queue");
+        QUEUES.iter().map(|it| files_in(&queue.join(it))).sum()
+    }
+
+    /// Makes it try everything again that is in its queue.
+    ///
+    /// # Panics
+    /// When it cannot be told.
+    pub fn flush(&self) {
+        run(command("postqueue").arg("-c").arg(self.sandbox.path().join("etc")).arg("-f"));
+    }
+
     /// Everything that it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.running.log()
     }
+}
+
+/// Files in a folder and those below. What goes away meanwhile has moved on.
+fn files_in(folder: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let count = |it: fs::DirEntry| match it.file_type() {
+        Ok(kind) if kind.is_dir() => files_in(&it.path()),
+        Ok(_) => 1,
+        Err(_) => 0,
+    };
+    entries.flatten().map(count).sum()
 }
 
 fn box_of(person: &str) -> &str {
@@ -219,19 +268,27 @@ fn account(sandbox: &Sandbox) {
     run(Command::new("chown").arg("postfix").arg(folder.join("sasldb2")));
 }
 
-fn main_cf(folder: &Path, certificate: &Certificate, judge: u16, people: &[&str]) -> String {
-    let boxes: Vec<String> =
-        people.iter().map(|it| format!("{{ {it} = {}/ }}", box_of(it))).collect();
-    let mut domains: Vec<&str> = people.iter().filter_map(|it| it.split('@').nth(1)).collect();
-    domains.dedup();
-    let (chain, key) = (certificate.chain(), certificate.key());
+/// What holds for every one.
+fn main_cf(folder: &Path) -> String {
     format!(
         "compatibility_level = 3.6\nqueue_directory = {folder}/queue\n\
          data_directory = {folder}/data\ndaemon_directory = {DAEMONS}\n\
          maillog_file = /dev/stdout\nmail_owner = postfix\nsetgid_group = postdrop\n\
          myhostname = {MAIL_HOST}\nmydestination =\nalias_maps =\nalias_database =\n\
          inet_protocols = ipv4\ninet_interfaces = loopback-only\n\
-         mynetworks =\nsmtpd_peername_lookup = no\n\
+         smtpd_peername_lookup = no\n",
+        folder = folder.display(),
+    )
+}
+
+fn boxes_cf(folder: &Path, certificate: &Certificate, judge: u16, people: &[&str]) -> String {
+    let boxes: Vec<String> =
+        people.iter().map(|it| format!("{{ {it} = {}/ }}", box_of(it))).collect();
+    let mut domains: Vec<&str> = people.iter().filter_map(|it| it.split('@').nth(1)).collect();
+    domains.dedup();
+    let (chain, key) = (certificate.chain(), certificate.key());
+    format!(
+        "mynetworks =\n\
          virtual_mailbox_domains = {domains}\nvirtual_mailbox_base = {folder}/boxes\n\
          virtual_mailbox_maps = inline:{{ {boxes} }}\n\
          virtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\n\
@@ -252,7 +309,26 @@ fn main_cf(folder: &Path, certificate: &Certificate, judge: u16, people: &[&str]
     )
 }
 
-/// Only what takes mail and puts it into boxes; none of it in a chroot.
+/// A receiver that is away is asked again soon: a test does not wait for minutes. But not at once:
+/// what is asked for while its last try is being written down waits for five minutes.
+fn routes_cf(routes: &[(&str, &str)]) -> String {
+    let domains: Vec<&str> = routes.iter().map(|it| it.0).collect();
+    let maps: Vec<String> = routes.iter().map(|it| format!("{{ {} = {} }}", it.0, it.1)).collect();
+    format!(
+        "mynetworks = 127.0.0.0/8\nrelay_domains = {domains}\n\
+         transport_maps = inline:{{ {maps} }}\n\
+         smtpd_relay_restrictions = permit_mynetworks, reject\n\
+         smtpd_recipient_restrictions = permit_mynetworks, reject\n\
+         smtp_tls_security_level = may\nfast_flush_domains =\n\
+         minimal_backoff_time = 3s\nmaximal_backoff_time = 4s\nqueue_run_delay = 1s\n\
+         transport_retry_time = 1s\nsmtp_connect_timeout = 5s\nlmtp_connect_timeout = 5s\n\
+         default_destination_concurrency_failed_cohort_limit = 1000\n",
+        domains = domains.join(" "),
+        maps = maps.join(" "),
+    )
+}
+
+/// Only what takes mail, puts it into boxes and hands it on; none of it in a chroot.
 fn master_cf(port: u16) -> String {
     format!(
         "127.0.0.1:{port} inet n - n - - smtpd\n\
@@ -269,6 +345,8 @@ fn master_cf(port: u16) -> String {
          retry unix - - n - - error\n\
          discard unix - - n - - discard\n\
          virtual unix - n n - - virtual\n\
+         smtp unix - - n - - smtp\n\
+         lmtp unix - - n - - lmtp\n\
          anvil unix - - n - 1 anvil\n\
          scache unix - - n - 1 scache\n\
          postlog unix-dgram n - n - 1 postlogd\n"

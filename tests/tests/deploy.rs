@@ -8,13 +8,14 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output},
+    time::Duration,
 };
 
 use serde_json::Value;
 use tests::{Certificate, ENGINE_YAML, Engine, Exposition, Nginx, PrometheusServer, Snmpd};
 
 /// Every dashboard by its file name.
-const DASHBOARDS: [&str; 3] = ["overview", "kinds", "engine"];
+const DASHBOARDS: [&str; 4] = ["overview", "kinds", "engine", "watchdogs"];
 
 fn read(path: &str) -> String {
     fs::read_to_string(xtask::root().join("deploy").join(path)).unwrap()
@@ -49,7 +50,12 @@ fn every_alert_has_a_test() {
     }
 }
 
-/// An engine that sees every kind of check, good and bad.
+/// By which way mails of the scene come in.
+const INLET: &str = "inlet: { domains: [in.msp.example], smtp: { listen: \"127.0.0.1:0\" } }\n";
+/// Its backup is expected so far ahead, today or tomorrow; its slot is open all the time before.
+const EXPECTED_AHEAD: Duration = Duration::from_secs(3 * 3_600);
+
+/// An engine that sees every kind of check, good and bad, and hears of a backup and of a script.
 struct Scene {
     engine: Engine,
     _servers: (Nginx, Nginx, Snmpd),
@@ -64,7 +70,8 @@ impl Scene {
         let agent = Snmpd::start("rocommunity public 127.0.0.1\n");
         let checks =
             checks(plain.port(), secure.port(), agent.port(), certificate.chain().as_path());
-        let engine = Engine::start(ENGINE_YAML, &[("acme", &checks)]);
+        let main = format!("{ENGINE_YAML}{INLET}");
+        let engine = Engine::start(&main, &[("acme", &checks), ("borealis", &watchdogs())]);
         Self { engine, _servers: (plain, secure, agent), _certificate: certificate }
     }
 
@@ -76,8 +83,56 @@ impl Scene {
         self.engine.wait_for_hard("acme/up/closed", 2);
         self.engine.wait_for_host("acme/up", 0);
         self.engine.wait_for_host("acme/dead", 1);
-        self.engine.wait_for_host("acme/beyond", 2)
+        self.engine.wait_for_host("acme/beyond", 2);
+        self.reports_come();
+        self.engine.wait_for("a backup and a ping", |it| {
+            let of = |name: &str, watchdog: &str| it.value(name, &[("watchdog", watchdog)]);
+            of("campanile_watchdog_size_bytes", "nightly").is_some()
+                && of("campanile_watchdog_next_due_timestamp_seconds", "script").is_some()
+        })
     }
+
+    /// A mail of Proxmox VE with size and duration, and a ping.
+    fn reports_come(&self) {
+        let api = self.engine.api();
+        let secrets =
+            |job: &str| api.get(&format!("/api/v1/watchdogs/{}/secrets", tests::encoded(job)));
+        let address = secrets("borealis/nightly")["addresses"][0].as_str().unwrap().to_owned();
+        let example = xtask::root().join("crates/inlet/src/formats/examples/vzdump/good.eml");
+        let mail = fs::read_to_string(example).unwrap();
+        let to = mail.lines().find(|it| it.starts_with("To: ")).unwrap();
+        let mail = mail.replace(to, &format!("To: {address}"));
+        let file = self.engine.sandbox().write("vzdump.eml", &mail);
+        let output = Command::new("swaks")
+            .args(["--server", &self.mail_door(), "--helo", "pve1.acme.example"])
+            .args(["--from", "root@pve1.acme.example", "--to", &address])
+            .arg("--data")
+            .arg(format!("@{}", file.display()))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let path = secrets("borealis/script")["ping"].as_str().unwrap().to_owned();
+        assert_eq!(self.engine.page(&path).code, 200);
+    }
+
+    /// Where mails are taken, as the log says it.
+    fn mail_door(&self) -> String {
+        let said = "mails are taken at ";
+        self.engine.wait_for_log(said);
+        let log = self.engine.log();
+        let (_, rest) = log.split_once(said).unwrap();
+        let is_address = |it: char| it.is_ascii_digit() || it == '.' || it == ':';
+        rest.split(|it| !is_address(it)).next().unwrap().to_owned()
+    }
+}
+
+fn watchdogs() -> String {
+    let by = tests::rfc3339(EXPECTED_AHEAD)[11..16].to_owned();
+    format!(
+        "customer: borealis\ntimezone: UTC\nwatchdogs:\n  \
+         nightly: {{ reads: vzdump, expect: daily by {by}, early: 6h, grace: 1h }}\n  \
+         script: {{ ping: yes, expect: every 1h, grace: 10m }}\n"
+    )
 }
 
 fn checks(plain: u16, secure: u16, agent: u16, chain: &Path) -> String {

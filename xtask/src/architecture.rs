@@ -40,7 +40,7 @@ pub const RULES: &[(&str, Allowed)] = &[
     ("console", Allowed::Ours(&["model"])),
     ("server", Allowed::AllBut(&["campanile", "sim", "xtask", "tests", "benches"])),
     ("campanile", Allowed::AllBut(&["engine", "sim", "xtask", "tests", "benches"])),
-    ("sim", Allowed::Ours(&["model", "engine", "config"])),
+    ("sim", Allowed::Ours(&["model", "engine", "calendar", "config"])),
     ("xtask", Allowed::Ours(&[])),
     ("tests", Allowed::Ours(&["xtask"])),
     ("benches", Allowed::AllBut(&["engine", "campanile", "xtask"])),

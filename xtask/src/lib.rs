@@ -10,6 +10,8 @@
 )]
 
 pub mod architecture;
+pub mod corpora;
+pub mod fuzz;
 pub mod limits;
 pub mod manual;
 mod members;

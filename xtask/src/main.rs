@@ -19,10 +19,15 @@ usage: cargo xtask VERB
   architecture      who may know whom
   manual [--check]  writes docs/kinds/ from the catalogue of kinds; --check only compares
   sim [ARGS]        the simulator, in release mode: `cargo xtask sim --seeds 1000`
-  bench [ARGS]      the benches, in release mode: `cargo xtask bench watch`, `bench page`
+  bench [ARGS]      the benches, in release mode: `cargo xtask bench watch`, `bench page`,
+                    `bench mails`
+  fuzz [ARGS]       every reader gets odd inputs for a minute: `cargo xtask fuzz --secs 10 smtp`,
+                    `cargo xtask fuzz format` all formats, `--keep` keeps inputs for the tests,
+                    `--built` builds nothing; installs a nightly compiler and cargo-fuzz
   torture [ARGS]    kill -9 again and again, in release mode: `cargo xtask torture --kills 100`,
                     `cargo xtask torture alerts --kills 1000` with a bad receiver,
                     `torture story --kills 100` twice, once undisturbed,
+                    `torture watchdogs --kills 200` with reports by every way in,
                     `torture outbox --rows 100000` with a receiver that is down for long
 ";
 
@@ -43,6 +48,9 @@ fn run(args: &[String]) -> Result<bool> {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     if words == ["test"] {
         return Ok(xtask::suite::run(&xtask::root()));
+    }
+    if let ["fuzz", rest @ ..] = words.as_slice() {
+        return xtask::fuzz::run(&xtask::root(), rest);
     }
     chore(&words)?;
     Ok(true)

@@ -47,7 +47,8 @@ pub(crate) fn all(root: &Path) -> Result<Vec<Member>> {
 }
 
 /// Folders that are not part of the work: made by tools or by running the engine.
-const NOT_OURS: [&str; 3] = ["target", ".git", "data"];
+const NOT_OURS: [&str; 6] =
+    ["target", ".git", "data", "fuzz/target", "fuzz/corpus", "fuzz/artifacts"];
 
 /// Every file of the work tree, relative to `root`, in order.
 ///

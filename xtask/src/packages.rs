@@ -50,6 +50,8 @@ pub const PACKAGES: &[Package] = &[
     Package { name: "openssl", program: "openssl", why: "certificates, good and bad ones" },
     Package { name: "dovecot-core", program: "doveadm", why: "delivers into the mailbox" },
     Package { name: "dovecot-imapd", program: "dovecot", why: "the mailbox that is read" },
+    Package { name: "swaks", program: "swaks", why: "delivers to our mail servers as programs do" },
+    Package { name: "curl", program: "curl", why: "pings as scripts do" },
     Package { name: "strace", program: "strace", why: "system calls, counted and failed" },
     Package { name: "util-linux", program: "unshare", why: "namespaces, limits of a process" },
 ];
@@ -69,6 +71,18 @@ pub fn ensure() -> Result<()> {
     }
     let names: Vec<&str> = missing.iter().map(|it| it.name).collect();
     install(&names)
+}
+
+/// Installs one that only some chores need.
+///
+/// # Errors
+/// When it is missing and cannot be installed.
+pub fn ensure_one(package: &Package) -> Result<()> {
+    if has_program(package.program) {
+        return Ok(());
+    }
+    println!("missing: {} ({})", package.name, package.why);
+    install(&[package.name])
 }
 
 fn missing() -> Result<Vec<&'static Package>> {

@@ -18,6 +18,8 @@ use crate::{
 const SEEDS: &str = "64";
 /// The same for the worlds around the desk, which are shorter.
 const DESK_SEEDS: &str = "500";
+/// The same for the worlds around the ledger of promised runs.
+const WATCHDOG_SEEDS: &str = "300";
 
 /// Runs the suite and says at the end what failed. Is all well?
 #[must_use]
@@ -47,6 +49,10 @@ pub fn run(root: &Path) -> bool {
     steps.step("simulator of the desk", || {
         let run = ["run", "--release", "-p", "sim", "--bin", "sim", "--"];
         cargo(root, &[&run[..], &["desk", "--seeds", DESK_SEEDS]].concat()).into()
+    });
+    steps.step("simulator of the watchdogs", || {
+        let run = ["run", "--release", "-p", "sim", "--bin", "sim", "--"];
+        cargo(root, &[&run[..], &["watchdogs", "--seeds", WATCHDOG_SEEDS]].concat()).into()
     });
     steps.finish()
 }

@@ -1,8 +1,9 @@
 //! `cargo xtask torture`: an engine that is killed again and again, in release mode. What it
 //! believes is held against a twin that is not killed; with `alerts`, what it has told against what
 //! a bad receiver has taken; with `story`, whom it has told against whom a twin that is not killed
-//! has. With `outbox` nobody is killed, but a hundred thousand alerts wait for a dead receiver. The
-//! same tests as in the suite, with more of everything.
+//! has; with `watchdogs`, what senders of reports were told against what the ledger has. With
+//! `outbox` nobody is killed, but a hundred thousand alerts wait for a dead receiver. The same tests
+//! as in the suite, with more of everything.
 
 use std::{
     path::Path,
@@ -66,6 +67,16 @@ const STORY: Rack = Rack {
     ],
 };
 
+const WATCHDOGS: Rack = Rack {
+    target: "watchdogs",
+    test: "kills::whatever_was_accepted_is_in_its_slot_once_after_every_kill",
+    options: &[
+        ("--kills", "CAMPANILE_TORTURE_KILLS", Some(200)),
+        ("--life-ms", "CAMPANILE_TORTURE_LIFE_MS", Some(1_500)),
+        ("--seed", "CAMPANILE_TORTURE_SEED", None),
+    ],
+};
+
 /// Runs the torture with the options `args`.
 ///
 /// # Errors
@@ -93,6 +104,7 @@ fn rack<'a, 'b>(args: &'a [&'b str]) -> (Rack, &'a [&'b str]) {
         ["alerts", rest @ ..] => (ALERTS, rest),
         ["outbox", rest @ ..] => (OUTBOX, rest),
         ["story", rest @ ..] => (STORY, rest),
+        ["watchdogs", rest @ ..] => (WATCHDOGS, rest),
         _ => (BELIEFS, args),
     }
 }
@@ -143,6 +155,7 @@ mod tests {
         assert_eq!(value(&["outbox"], "CAMPANILE_TORTURE_ROWS"), 100_000);
         assert_eq!(value(&["outbox", "--promises", "0"], "CAMPANILE_TORTURE_PROMISES"), 0);
         assert_eq!(value(&["story", "--kills", "7"], "CAMPANILE_TORTURE_KILLS"), 7);
+        assert_eq!(value(&["watchdogs"], "CAMPANILE_TORTURE_KILLS"), 200);
     }
 
     #[test]

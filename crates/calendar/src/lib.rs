@@ -22,10 +22,13 @@
 //! file, and every loop has a bound.
 
 mod clock;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod corpus;
 mod cron;
 mod dates;
 mod decimal;
 mod duration;
+mod gap;
 mod hours;
 mod ics;
 mod moment;
@@ -53,6 +56,7 @@ pub use clock::{describe, rfc3339, zone_exists};
 pub use dates::{date, dates};
 pub use decimal::Decimal;
 pub use duration::{duration, is_unit_of_time};
+pub use gap::smallest_gap;
 pub use hours::{business_days, hours};
 pub use ics::holidays;
 pub use moment::parse_moment;

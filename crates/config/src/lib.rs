@@ -8,6 +8,8 @@
 //! Kinds of checks are known only by their descriptions, which the caller hands in.
 
 mod code;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod corpus;
 mod diagnostic;
 mod draft;
 mod duty;
@@ -37,9 +39,11 @@ mod yaml;
 
 pub use code::{Code, Severity};
 pub use diagnostic::Diagnostic;
+pub use duty::{Overlap, overlap};
 pub use explain::{Explanation, Setting, Unknown, Wording, explain};
 pub use loaded::{Counts, Loaded, load, load_at};
 pub use routing::{Given, RoutingTest, ToldBy, tests};
+pub use settle::spoken;
 
 /// A written text for a message: short, between back quotes, harmless on a terminal.
 fn quoted(text: &str) -> String {

@@ -382,7 +382,8 @@ fn in_limits(
 }
 
 /// A duration in words, as one would write it.
-pub(crate) fn spoken(time: Duration) -> String {
+#[must_use]
+pub fn spoken(time: Duration) -> String {
     const UNITS: [(u128, &str); 5] =
         [(24 * 3_600_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
     let millis = time.as_millis();

@@ -29,6 +29,8 @@ pub use cell::Cell;
 pub use counters::{Counters, Histogram, KindCounters, Outcome};
 pub use pages::{ReloadOutcome, ReloadRequest};
 pub use ping::PING_BODY_BYTES_MAX;
+#[cfg(any(test, feature = "fuzz"))]
+pub use ping::corpus;
 pub use readings::Readings;
 pub use serve::{CONNECTIONS_MAX, serve};
 pub use shared::{Build, Shared};

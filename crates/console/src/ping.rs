@@ -5,6 +5,9 @@
 //! kept. Machines ask here, not browsers: nothing hangs on where a request comes from, and everything
 //! on how much and how often.
 
+#[cfg(any(test, feature = "fuzz"))]
+pub mod corpus;
+
 use std::{net::IpAddr, time::Duration};
 
 use axum::{

@@ -62,6 +62,8 @@ pub enum Fault {
     Depth,
     /// A text is longer than is read.
     Text,
+    /// A text is longer than is read; its first and last lines were.
+    Middle,
     /// A packed attachment is broken, too large, or holds packed ones.
     Packed,
     /// It says that it has parts, and does not say where they begin or has none.
@@ -80,6 +82,7 @@ impl Fault {
             Self::Parts => "it has more parts than are looked at",
             Self::Depth => "its parts lie deeper in one another than is looked at",
             Self::Text => "its text is longer than is read",
+            Self::Middle => "its text is longer than is read, and has no middle",
             Self::Packed => "a packed attachment is broken, too large, or holds packed ones",
             Self::Broken => "it says that it has parts, and they cannot be found",
             Self::Cut => "it was not handed over whole",

@@ -9,6 +9,8 @@
 //! Everything that comes in is hostile: sizes, depths and counts have limits, nothing is fetched,
 //! nothing is run, and what cannot be read is never good news.
 
+#[cfg(any(test, feature = "fuzz"))]
+pub mod corpus;
 pub mod ears;
 pub mod formats;
 pub mod html;

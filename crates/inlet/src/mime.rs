@@ -30,6 +30,8 @@ pub const HEADER_BYTES_MAX: usize = 256 * 1024;
 pub const HEADERS_MAX: usize = 1_000;
 /// Bytes of its text that are read.
 pub const TEXT_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of the end of a longer text that are read, too: its middle is what is left out.
+pub const TAIL_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of text of all attachments together that are read, unpacked ones too.
 pub const ATTACHED_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of a mail that is attached as a file.
@@ -49,6 +51,9 @@ const MESSAGE_ID_BYTES_MAX: usize = 1_000;
 const OWN_CHARS_MIN: usize = 40;
 /// So short a plain text that speaks of HTML only says where the text is.
 const NOTICE_CHARS_MAX: usize = 200;
+
+/// Stands in a text in place of its middle.
+const MIDDLE: &str = "\n[what stood here was not read: the text is too long]\n";
 
 /// Headers that tell whom a mail was for.
 const RECIPIENT_HEADERS: [&str; 7] =
@@ -323,8 +328,10 @@ impl<'p> Contents<'p> {
         let mut attachment = Attachment { name, text: None };
         match kind {
             Kind::Plain | Kind::Html => {
-                let text = budget.attached(part.body, coding, charset.as_deref());
-                let text = if kind == Kind::Html { html::text(&text) } else { text };
+                let is_html = kind == Kind::Html;
+                let piece = Piece { is_html, choice: None, body: part.body, coding, charset };
+                let text = budget.attached(&piece);
+                let text = if is_html { html::text(&text) } else { text };
                 attachment.text = Some(Text::new(&text));
             }
             Kind::Mail if !inside => self.mail(part.body, coding, &mut attachment, budget),
@@ -426,25 +433,64 @@ impl<'p> Contents<'p> {
 
 impl Piece<'_> {
     fn text(&self, budget: &mut Budget) -> String {
-        let decoded = self.coding.decode(self.body, budget.text_bytes);
-        if decoded.is_cut {
-            budget.fault(Fault::Text);
-        }
-        budget.text_bytes -= decoded.bytes.len().min(budget.text_bytes);
-        let text = charset::decode(&decoded.bytes, self.charset.as_deref());
-        if self.is_html { html::text(&text) } else { text }
+        let text = Bounded::read(self, budget.text_bytes);
+        budget.text_bytes -= text.bytes.min(budget.text_bytes);
+        text.fault.into_iter().for_each(|it| budget.fault(it));
+        if self.is_html { html::text(&text.text) } else { text.text }
     }
 }
 
 impl Budget {
     /// The text of an attachment.
-    fn attached(&mut self, body: &[u8], coding: Coding, charset: Option<&str>) -> String {
-        let decoded = coding.decode(body, self.attached_bytes);
-        if decoded.is_cut {
-            self.fault(Fault::Text);
+    fn attached(&mut self, piece: &Piece<'_>) -> String {
+        let text = Bounded::read(piece, self.attached_bytes);
+        self.attached_bytes -= text.bytes.min(self.attached_bytes);
+        text.fault.into_iter().for_each(|it| self.fault(it));
+        text.text
+    }
+}
+
+/// What was read of a text.
+struct Bounded {
+    text: String,
+    /// How many bytes that were.
+    bytes: usize,
+    /// What was not.
+    fault: Option<Fault>,
+}
+
+impl Bounded {
+    /// At most `most` bytes; of a longer text in plain lines the begin and the end.
+    fn read(of: &Piece<'_>, most: usize) -> Self {
+        let charset = of.charset.as_deref();
+        let decoded = of.coding.decode(of.body, most);
+        let (bytes, is_cut) = (decoded.bytes.len(), decoded.is_cut);
+        if !is_cut {
+            return Self { text: charset::decode(&decoded.bytes, charset), bytes, fault: None };
         }
-        self.attached_bytes -= decoded.bytes.len().min(self.attached_bytes);
-        charset::decode(&decoded.bytes, charset)
+        if !of.is_html
+            && charset::can_be_cut(&decoded.bytes, charset)
+            && let Some(text) = Self::ends(of, &decoded.bytes)
+        {
+            return Self { text, bytes, fault: Some(Fault::Middle) };
+        }
+        let text = charset::decode(&decoded.bytes, charset);
+        Self { text, bytes, fault: Some(Fault::Text) }
+    }
+
+    /// Whole lines of the begin, of which there is more than is kept, and of the end.
+    fn ends(of: &Piece<'_>, begin: &[u8]) -> Option<String> {
+        let charset = of.charset.as_deref();
+        let tail = of.coding.tail(of.body, TAIL_BYTES_MAX.min(begin.len() / 4));
+        let room = begin.len().saturating_sub(tail.len() + MIDDLE.len());
+        let line = begin[..room].iter().rposition(|it| *it == b'\n')?;
+        if tail.is_empty() {
+            return None;
+        }
+        let mut text = charset::decode(&begin[..line], charset);
+        text.push_str(MIDDLE);
+        text.push_str(&charset::decode(&tail, charset));
+        Some(text)
     }
 }
 
@@ -460,6 +506,11 @@ fn bounded(mut text: String, most: usize) -> (String, bool) {
     let is_cut = text.len() > most;
     text.truncate(text.floor_char_boundary(most));
     (text, is_cut)
+}
+
+/// What base64 stands for; letters that do not belong there are passed over.
+pub(crate) fn of_base64(text: &[u8]) -> Vec<u8> {
+    Coding::Base64.decode(text, usize::MAX).bytes
 }
 
 /// A date as mails write it, folded or not.

@@ -196,7 +196,10 @@ impl Inlet {
         says.title = line(letter.subject.shown(), TITLE_CHARS_MAX).into();
         says.sent_at = sent_at(letter, envelope, ear);
         bound(&mut says, envelope.at);
-        doubt(&mut says, &letter.faults);
+        let suffices = self.catalogue.iter().any(|it| it.ends_suffice && it.name == &*says.read_by);
+        let matters = |it: &Fault| !(suffices && *it == Fault::Middle);
+        let faults: Vec<Fault> = letter.faults.iter().copied().filter(matters).collect();
+        doubt(&mut says, &faults);
         says
     }
 
@@ -286,26 +289,63 @@ fn recipients(envelope: &Envelope, of_headers: Vec<String>) -> Vec<String> {
     all
 }
 
-/// Who handed it over; behind a relay of the intake's own, who handed it to that.
+/// Who handed it over; behind a relay of the intake's own, who handed it to that. Nobody, if the
+/// relay says so in words that can be read in two ways.
 fn peer(envelope: &Envelope, letter: &Letter) -> Option<IpAddr> {
     let peer = envelope.peer?.to_canonical();
     if !envelope.relays.iter().any(|it| it.holds(peer)) {
         return Some(peer);
     }
-    Some(letter.header("received").and_then(received_from).unwrap_or(peer))
+    match letter.header("received").map_or(Handed::Here, handed) {
+        Handed::Here => Some(peer),
+        Handed::By(before) => Some(before),
+        Handed::Unsure => None,
+    }
 }
 
-/// `from NAME (NAME [192.0.2.1]) by NAME ...`: the last address in brackets before `by`. What the
-/// far end has called itself may look like an address, and is not one.
-fn received_from(received: &str) -> Option<IpAddr> {
-    let clause = received.trim().strip_prefix("from ")?;
-    let clause = clause.split(" by ").next()?;
-    let helo = clause.find("helo=");
-    let clause = helo.map_or(clause, |at| &clause[..at]);
-    let begin = clause.rfind('[')?;
-    let inner = clause[begin + 1..].split(']').next()?;
-    let inner = inner.strip_prefix("IPv6:").unwrap_or(inner);
-    inner.parse::<IpAddr>().ok().map(|it| it.to_canonical())
+/// From whom a relay has a mail, by its own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handed {
+    /// It was written there.
+    Here,
+    /// From this address.
+    By(IpAddr),
+    /// It cannot be said.
+    Unsure,
+}
+
+/// `from NAME (NAME [192.0.2.1]) by NAME ...`, and what other mail systems make of it. What the far
+/// end has called itself stands there too, without space in it, and may look like anything: it is
+/// passed over where it stands by the shape of the whole, never found by what it says.
+fn handed(received: &str) -> Handed {
+    let said = received.split(';').next().unwrap_or_default();
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let is_by = |it: &&str| it.eq_ignore_ascii_case("by");
+    let by: Vec<usize> = (0..words.len()).filter(|it| is_by(&words[*it])).collect();
+    let from = match (words.first(), by.as_slice()) {
+        (Some(_), [0]) => return Handed::Here,
+        (Some(first), [end]) if first.eq_ignore_ascii_case("from") => &words[1..*end],
+        _ => return Handed::Unsure,
+    };
+    let names = |it: &&str| it.trim_start_matches('(').starts_with("helo=");
+    let found = if from.last().is_some_and(|it| names(it) || it.starts_with("ident=")) {
+        // exim: `from NAME ([192.0.2.1] helo=NAME)`, `from [192.0.2.1] (helo=NAME)`.
+        let before = from.iter().take_while(|it| !names(it));
+        before.filter_map(|it| address(it)).last()
+    } else if from.contains(&"(HELO") {
+        // qmail: `from NAME (HELO NAME) (192.0.2.1)`.
+        from.last().and_then(|it| address(it))
+    } else {
+        from.iter().skip(1).find_map(|it| address(it))
+    };
+    found.map_or(Handed::Unsure, Handed::By)
+}
+
+/// `[192.0.2.1])`, `([IPv6:2001:db8::1]`, `(192.0.2.1)`, `user@192.0.2.1)`.
+fn address(word: &str) -> Option<IpAddr> {
+    let divides = |it: char| matches!(it, '(' | ')' | '[' | ']' | '@');
+    let bare = |it: &str| it.strip_prefix("IPv6:").unwrap_or(it).parse::<IpAddr>().ok();
+    word.split(divides).find_map(bare).map(|it| it.to_canonical())
 }
 
 /// When it was sent, if its `Date:` can be believed.

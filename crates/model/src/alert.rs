@@ -322,7 +322,7 @@ impl Member {
             About::Checkable(name) | About::Job(name) | About::Site(name) => {
                 name.split('/').next().map(Arc::from)
             }
-            About::Own(_) => Some(Arc::from("")),
+            About::Outage(_) | About::Own(_) => Some(Arc::from("")),
         }
     }
 }

@@ -27,6 +27,9 @@ pub struct Job {
     pub kind: JobKind,
     /// When its runs are due.
     pub schedule: Schedule,
+    /// It is to be learned when its runs are due: nobody has written it, and what a person accepts
+    /// holds.
+    pub learns: bool,
     /// So long before the nominal moment a report counts for the slot; `None`: the default rule.
     pub early: Option<Duration>,
     /// So long behind it a report is on time; `None`: the default rule.
@@ -360,7 +363,7 @@ pub struct Intake {
 pub enum Way {
     /// A server for mail.
     Smtp {
-        /// `127.0.0.1:2525`.
+        /// `127.0.0.1:2525`; for LMTP also `unix:/run/campanile/lmtp`.
         listen: Arc<str>,
         /// LMTP instead: an answer for each recipient.
         lmtp: bool,
@@ -368,6 +371,10 @@ pub enum Way {
         tls: Option<(Arc<str>, Arc<str>)>,
         /// Nothing is taken before STARTTLS.
         tls_only: bool,
+        /// TLS from the first byte instead of STARTTLS.
+        tls_first: bool,
+        /// A user who may log in, and the file with the password; nobody has to.
+        login: Option<(Arc<str>, Arc<str>)>,
         /// Networks whose `XFORWARD`/`Received` is believed; others are peers themselves.
         relays: Vec<Arc<str>>,
     },
@@ -424,6 +431,12 @@ pub struct JobMemory {
     pub last_ok: Option<Moment>,
     /// When anything was last heard.
     pub last_heard: Option<Moment>,
+    /// The intake of mail by which it was last heard.
+    #[serde(default)]
+    pub heard_by: Option<Arc<str>>,
+    /// What its last report has in common with those of other jobs: `relay 192.0.2.1`.
+    #[serde(default)]
+    pub origins: Vec<Arc<str>>,
     /// A run that has begun and not ended.
     pub running_since: Option<Moment>,
     /// A learned schedule that a person has accepted, as text.

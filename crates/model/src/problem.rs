@@ -83,6 +83,9 @@ pub enum About {
     Job(Arc<str>),
     /// A whole site, as `customer/site`.
     Site(Arc<str>),
+    /// What hits the jobs of several customers at once, by what they have in common
+    /// (`relay 192.0.2.1`).
+    Outage(Arc<str>),
     /// Our own trouble, by the word for it (`uplink`, `channel sms`).
     Own(Arc<str>),
 }
@@ -94,6 +97,7 @@ impl About {
         match self {
             Self::Checkable(name) | Self::Job(name) => name.to_string(),
             Self::Site(name) => format!("site {name}"),
+            Self::Outage(name) => format!("outage {name}"),
             Self::Own(name) => format!("own {name}"),
         }
     }

@@ -95,6 +95,7 @@ fn severities(about: Option<&About>) -> &'static [Severity] {
             &[Severity::Warning, Severity::Unknown, Severity::Critical]
         }
         Some(About::Site(_)) => &[Severity::Down],
+        Some(About::Outage(_)) => &[Severity::Critical],
         Some(About::Own(_)) => &[Severity::Warning, Severity::Critical],
         None => &[],
     }
@@ -166,6 +167,7 @@ fn subject(about: &About) -> BTreeMap<String, String> {
     let (alertname, names, text): (&str, &[&str], &str) = match about {
         About::Job(job) => ("WatchdogProblem", &["customer", "watchdog"], job),
         About::Own(own) => ("CampanileOwn", &["own"], own),
+        About::Outage(outage) => ("Outage", &["outage"], outage),
         About::Site(site) => ("SiteDown", &["customer", "site"], site),
         About::Checkable(name) if name.matches('/').count() > 1 => {
             ("ServiceProblem", &["customer", "host", "service"], name)

@@ -14,6 +14,8 @@ mod world;
 
 pub use kind::{Built, Entry, Kind, Looker, entry};
 pub use kinds::CATALOGUE;
+#[cfg(any(test, feature = "fuzz"))]
+pub use wires::corpus;
 pub use wires::icmp::{PingCounts, SocketKind, ping_right};
 pub use wires::{snmp::SnmpCounts, tls::read_trusted_roots};
 pub use world::{Ask, Found, Target, Trace, World, WorldSettings};

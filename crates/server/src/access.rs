@@ -26,6 +26,7 @@ const TOKENS_EVERY: Duration = Duration::from_secs(10);
 /// What the interface stands on, and whoever keeps it up to date.
 pub(crate) struct Access {
     pub(crate) api: Api,
+    watching: Arc<Watching>,
     tokens: Arc<Tokens>,
     ledger: Arc<Ledger>,
     counter: Arc<Counter>,
@@ -49,12 +50,12 @@ impl Access {
             wakes,
             clock: Arc::new(move || clock.now()),
         });
-        let watching = Watching::new(clock, Arc::clone(&ledger), &parts.intakes);
-        api.hear(Arc::new(watching));
+        let watching = Arc::new(Watching::new(clock, Arc::clone(&ledger), &parts.intakes));
         let totals = Arc::default();
         readings::publish_totals(&parts.common.shared, &totals);
         Self {
             api,
+            watching,
             totals,
             tokens,
             ledger,
@@ -62,6 +63,13 @@ impl Access {
             last_event,
             committed: parts.committed.clone(),
         }
+    }
+
+    /// Opens the interface's part about watchdogs. Before it is known for whom there is to listen,
+    /// nobody may be told that nobody listens for him: a client would not come again.
+    pub(crate) fn hearing(&self) -> impl FnOnce() + use<> {
+        let (api, watching) = (self.api.clone(), Arc::clone(&self.watching));
+        move || api.hear(watching)
     }
 
     /// Follows what is committed: tokens that were made or taken back, and events.

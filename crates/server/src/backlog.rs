@@ -15,6 +15,9 @@ use store::{Batch, Order};
 
 /// Names in one order.
 const NAMES_PER_ORDER: usize = 10_000;
+/// A batch that has waited until it has so many rows does not grow any more: what the desk makes of
+/// one batch is one transaction and stands in memory as a whole, and is many times as large.
+const ROWS_PER_BATCH: usize = 1_000;
 
 /// Orders that wait for the store, the last one still open.
 pub(crate) struct Backlog {
@@ -58,6 +61,9 @@ impl Backlog {
 
     /// Gives the store what it has room for.
     pub(crate) fn send(&mut self) {
+        if self.batch.rows() >= ROWS_PER_BATCH {
+            self.close_batch();
+        }
         while let Some(order) = self.next() {
             if let Err(back) = self.store.try_send(order) {
                 self.closed.push_front(back.into_inner());
@@ -99,11 +105,12 @@ impl Backlog {
         self.closed.push_back(Order::Batch(std::mem::replace(&mut self.batch, open)));
     }
 
-    /// What the store had no room for may grow: one large transaction costs less than many.
+    /// What the store had no room for may grow: one larger order costs less than many.
     fn reopen(&mut self) {
+        let is_small =
+            |it: &mut Order| matches!(it, Order::Batch(batch) if batch.rows() < ROWS_PER_BATCH);
         if self.batch.is_empty()
-            && let Some(Order::Batch(batch)) =
-                self.closed.pop_back_if(|it| matches!(it, Order::Batch(_)))
+            && let Some(Order::Batch(batch)) = self.closed.pop_back_if(is_small)
         {
             self.batch = batch;
         }
@@ -178,6 +185,30 @@ mod tests {
         ];
         assert_eq!(seen, expected);
         assert_eq!(backlog.rows(), 0);
+    }
+
+    #[test]
+    fn what_waits_long_stays_in_portions_and_in_order() {
+        let (store, orders) = crossbeam_channel::bounded(1);
+        let mut backlog = Backlog::new(0, store);
+        let count = 3 * ROWS_PER_BATCH + 7;
+        for number in 0..count {
+            let place = CheckableId(u32::try_from(number).expect("few"));
+            backlog.batch().beliefs.push((place, belief(1)));
+            backlog.batch().position_last = number as u64;
+            backlog.send();
+        }
+        assert_eq!(backlog.rows() + 1, count, "the store has taken the first one");
+        let (mut seen, mut positions) = (Vec::new(), Vec::new());
+        while let Ok(Order::Batch(batch)) = orders.try_recv() {
+            assert!(batch.rows() <= ROWS_PER_BATCH, "{} rows", batch.rows());
+            seen.extend(batch.beliefs.iter().map(|it| it.0.0 as usize));
+            positions.push(batch.position_last);
+            backlog.send();
+        }
+        assert_eq!(seen, (0..count).collect::<Vec<_>>());
+        assert!(positions.is_sorted() && positions.last() == Some(&(count as u64 - 1)));
+        assert_eq!(positions.len(), 5, "one, three full ones, and the rest: {positions:?}");
     }
 
     #[test]

@@ -152,7 +152,8 @@ fn a_channel_that_hangs_does_not_delay_the_repeats_of_another() {
 #[test]
 fn failed_templates_are_counted_for_the_channel_whose_they_are() {
     let (url, taken) = receiver(true);
-    let courier = Courier::new(Clock::anchored(), 1, desk().0).unwrap();
+    let (desk, delivered) = desk();
+    let courier = Courier::new(Clock::anchored(), 1, desk).unwrap();
     // Fine with the sample it is vetted with, and not with this alert.
     let fragile = Value::Text("{{ 1 // (text|length) }}".into());
     let channels = || {
@@ -163,8 +164,10 @@ fn failed_templates_are_counted_for_the_channel_whose_they_are() {
     courier.follow(Arc::new(courier.prepare(&duty(channels()))));
     courier.deliver(alert("a"));
     courier.deliver(Alert { key: AlertKey(8), ..alert("b") });
-    taken.recv_timeout(LONG).unwrap();
-    taken.recv_timeout(LONG).unwrap();
+    for _ in 0..2 {
+        taken.recv_timeout(LONG).unwrap();
+        delivered.recv_timeout(LONG).unwrap();
+    }
     let before = courier.template_failures();
     let of = |name: &str| before.iter().find(|it| &*it.0 == name).map(|it| it.1);
     // One message may have the text more than once.

@@ -1,4 +1,5 @@
-//! Follows the configuration: the first plan and every later one, from the file to what runs.
+//! Follows the configuration: the first plan and every later one, from the file to what runs; and
+//! the schedules that people accept for jobs whose file leaves that open.
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -19,6 +20,7 @@ use crate::{
     parts::{Parts, blocking, limits_of},
     register::Register,
     routing::routing_tests,
+    schedules::{self, Accepted},
     shard::{Change, rules_mark},
 };
 
@@ -61,30 +63,43 @@ pub(crate) struct Follower<'a> {
     register: Register,
     /// The settings that need a restart, as they were at the start.
     running: EngineSettings,
+    /// As it is written.
     duty: Arc<Duty>,
+    /// What people have accepted, as it was last read.
+    accepted: Accepted,
 }
 
 impl<'a> Follower<'a> {
     /// Follows `main_file`; `running` are the settings that `parts` were started with.
     pub(crate) fn new(main_file: PathBuf, parts: &'a Parts, running: EngineSettings) -> Self {
         let register = Register::new(parts.common.shards);
-        Self { main_file, parts, register, running, duty: Arc::default() }
+        Self {
+            main_file,
+            parts,
+            register,
+            running,
+            duty: Arc::default(),
+            accepted: Accepted::default(),
+        }
     }
 
-    /// Begins with `plan`, then reads the file anew whenever somebody asks for it. Ends when nobody
-    /// can ask any more.
+    /// Begins with `plan`, after which `hearing` lets reports in, then reads the file anew whenever
+    /// somebody asks for it. Ends when nobody can ask any more.
     pub(crate) async fn follow(
         &mut self,
         plan: Plan,
         restored: Restored,
+        hearing: impl FnOnce(),
         mut hangup: Signal,
         mut reloads: mpsc::Receiver<ReloadRequest>,
     ) {
         self.apply(&plan, Some(&restored)).await;
+        hearing();
         self.forget_absent(&restored);
         drop((plan, restored));
         self.parts.begin().await;
         tracing::info!(shards = self.parts.common.shards, "watching");
+        let accepted = Arc::clone(&self.parts.accepted);
         let mut calendar = interval(CALENDAR_EVERY);
         calendar.set_missed_tick_behavior(MissedTickBehavior::Delay);
         calendar.tick().await;
@@ -92,6 +107,10 @@ impl<'a> Follower<'a> {
             let request = tokio::select! {
                 _ = hangup.recv() => None,
                 _ = calendar.tick() => {
+                    self.turn_calendar().await;
+                    continue;
+                }
+                () = accepted.notified() => {
                     self.turn_calendar().await;
                     continue;
                 }
@@ -125,9 +144,10 @@ impl<'a> Follower<'a> {
                 Some((*id, restored.beliefs.get(&**name)?.now.status.is_fine()))
             })
             .collect();
+        let duty = self.scheduled(&plan.duty).await;
         let rules = Rules {
-            duty: Arc::clone(&plan.duty),
-            times: Arc::new(calendar::times(&plan.duty, horizon(now), now)),
+            times: Arc::new(calendar::times(&duty, horizon(now), now)),
+            duty,
             subjects: subjects_of(plan, &laid),
             recalled: is_start.then(|| recalled_of(&laid, &restored.beliefs)),
             book: Arc::new(parts.courier.prepare(&plan.duty)),
@@ -151,14 +171,35 @@ impl<'a> Follower<'a> {
         self.parts.arrange(pieces.behind, up_of_hosts).await;
     }
 
-    /// Works the local rules of time out anew, so that they never run dry.
-    async fn turn_calendar(&self) {
-        let duty = Arc::clone(&self.duty);
+    /// Works the local rules of time out anew, so that they never run dry, by the schedules that
+    /// people have accepted until now.
+    async fn turn_calendar(&mut self) {
+        let written = Arc::clone(&self.duty);
+        let duty = self.scheduled(&written).await;
         let desk = self.parts.common.desk.clone();
         let now = self.parts.common.clock.now();
-        let times = move || calendar::times(&duty, horizon(now), now);
-        let turn = move || desk.send(ToDesk::Calendar(Arc::new(times())));
+        let turn = move || {
+            let times = Arc::new(calendar::times(&duty, horizon(now), now));
+            desk.send(ToDesk::Calendar(duty, times))
+        };
         blocking(turn).await;
+    }
+
+    /// `written` with the schedules that people have accepted. If they cannot be read, those that
+    /// were read last hold.
+    async fn scheduled(&mut self, written: &Arc<Duty>) -> Arc<Duty> {
+        if !written.jobs.iter().any(|it| it.learns) {
+            return Arc::clone(written);
+        }
+        let folder = self.running.data.clone();
+        match blocking(move || schedules::kept_in(&folder)).await {
+            Some(Ok(accepted)) => self.accepted = accepted,
+            Some(Err(error)) => {
+                tracing::error!(%error, "the schedules that were accepted cannot be read");
+            }
+            None => tracing::error!("reading the schedules that were accepted broke"),
+        }
+        schedules::with_accepted(written, &self.accepted)
     }
 
     /// Who was removed while no engine was running is forgotten like one that a reload removes.

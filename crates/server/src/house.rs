@@ -29,9 +29,12 @@ use inlet::{
 };
 use model::{Heard, IntakeState, Moment, Refusal, Reply, ReportId};
 use store::Reader;
-use tokio::sync::oneshot;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit, oneshot},
+    task::block_in_place,
+};
 
-use crate::{clock::Clock, desk::ToDesk};
+use crate::{clock::Clock, desk::ToDesk, intakes::THREADS};
 
 /// With less room on the disk no mail is taken: 256 MiB, so that the desk still has some.
 const DISK_FREE_MIN: u64 = 256 << 20;
@@ -41,8 +44,12 @@ const DISK_LOOK_EVERY: Duration = Duration::from_secs(1);
 const KEEP_WITHIN: Duration = Duration::from_secs(30);
 /// How long a mark waits for room before the desk.
 const MARK_RETRY: Duration = Duration::from_millis(50);
-/// Whose share a mail takes of which it is not known yet for whom it is.
-const SOMEBODY: &str = "?";
+/// Mails that are read at the same time; the others wait, and no thread with them. One less than the
+/// intakes have threads, so that there is always one for who is speaking.
+const READ_AT_ONCE_MAX: usize = THREADS - 1;
+/// A mail of more bytes is large: 256 KiB. Only one of them is read at a time, so that small ones
+/// always find a reader, and packing takes the memory of one.
+const LARGE_BYTES: usize = 256 << 10;
 
 /// What became of something that was heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +71,8 @@ pub(crate) struct House {
     inlet: Inlet,
     /// `None`: names cannot be looked up, so nothing can be proved by them.
     resolver: Option<Resolver>,
+    readers: Semaphore,
+    reader_of_large: Semaphore,
     /// Moments at which mails came in that are not kept yet, and their numbers.
     under_way: Mutex<BTreeSet<(Moment, u64)>>,
     next: AtomicU64,
@@ -95,6 +104,8 @@ impl House {
             ears: ArcSwap::default(),
             inlet: Inlet::default(),
             resolver,
+            readers: Semaphore::new(READ_AT_ONCE_MAX),
+            reader_of_large: Semaphore::new(1),
             under_way: Mutex::default(),
             next: AtomicU64::new(0),
             has_room: AtomicBool::new(true),
@@ -139,25 +150,50 @@ impl House {
         vouched: Option<&Arc<str>>,
     ) -> Kept {
         let _under_way = self.begin(envelope.at);
+        match self.read_in(raw, envelope, must, vouched).await {
+            Some((heard, packed)) => self.keep(heard, Some(packed)).await,
+            None => Kept::Nobody,
+        }
+    }
+
+    /// What was heard by a mail, and the mail as it is kept. Nothing if nobody is found for it.
+    async fn read_in(
+        &self,
+        raw: &[u8],
+        envelope: &Envelope,
+        must: bool,
+        vouched: Option<&Arc<str>>,
+    ) -> Option<(Vec<Heard>, Arc<[u8]>)> {
         let ears = self.ears();
-        let opened = tokio::task::block_in_place(|| self.inlet.open(raw, envelope));
+        let turn = self.turn(raw.len()).await;
+        let opened = aside(raw.len(), || self.inlet.open(raw, envelope));
+        drop(turn);
         let asked = inlet::Asked::by(&ears, &opened.letter);
         let proofs = match &self.resolver {
             Some(resolver) if asked.is_any() => inlet::trust::prove(&opened, asked, resolver).await,
             _ => Proofs::default(),
         };
-        let mut heard = tokio::task::block_in_place(|| self.inlet.read(&opened, &ears, &proofs));
-        if heard.is_empty() && must {
-            heard.push(self.inlet.unclaimed(&opened));
-        }
-        if heard.is_empty() {
-            return Kept::Nobody;
-        }
-        for it in &mut heard {
-            it.proof.vouched = vouched.cloned();
-        }
-        let packed = tokio::task::block_in_place(|| pack(raw));
-        self.keep(heard, Some(packed.into())).await
+        let _turn = self.turn(raw.len()).await;
+        aside(raw.len(), || {
+            let mut heard = self.inlet.read(&opened, &ears, &proofs);
+            if heard.is_empty() && must {
+                heard.push(self.inlet.unclaimed(&opened));
+            }
+            for it in &mut heard {
+                it.proof.vouched = vouched.cloned();
+            }
+            (!heard.is_empty()).then(|| (heard, pack(raw).into()))
+        })
+    }
+
+    /// Waits until a mail of so many bytes may be read.
+    async fn turn(&self, bytes: usize) -> [Option<SemaphorePermit<'_>>; 2] {
+        // Neither is ever closed.
+        let large = match bytes > LARGE_BYTES {
+            true => self.reader_of_large.acquire().await.ok(),
+            false => None,
+        };
+        [large, self.readers.acquire().await.ok()]
     }
 
     /// Has a ping kept, with its body.
@@ -166,7 +202,7 @@ impl House {
             return Kept::Later("the disk is almost full".to_owned());
         }
         let _under_way = self.begin(heard.at);
-        let packed = body.map(|it| tokio::task::block_in_place(|| pack(&it)).into());
+        let packed = body.map(|it| aside(it.len(), || pack(&it)).into());
         self.keep(vec![heard], packed).await
     }
 
@@ -238,9 +274,19 @@ impl House {
     }
 }
 
+/// Does what a mail of so many bytes takes. A thread that reads mails keeps some megabytes for all the
+/// patterns of the formats, so only what takes long goes to another thread, and that is one mail at
+/// a time.
+fn aside<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    if bytes > LARGE_BYTES { block_in_place(work) } else { work() }
+}
+
 /// As it is kept.
 pub(crate) fn pack(raw: &[u8]) -> Vec<u8> {
-    let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
+    let how = if raw.len() > LARGE_BYTES { Compression::fast() } else { Compression::default() };
+    // Room for what cannot be packed: to make more of it on the way would take as much once more.
+    let room = raw.len() + raw.len() / 1_000 + 64;
+    let mut packer = ZlibEncoder::new(Vec::with_capacity(room), how);
     // Writing into memory does not fail.
     let packed = packer.write_all(raw).and_then(|()| packer.finish());
     packed.unwrap_or_default()
@@ -254,10 +300,11 @@ impl Taker for House {
     fn recipient(&self, address: &str, _: std::net::IpAddr) -> Welcome {
         match self.ears.load().recipient(address) {
             Recipient::Job(name) => {
-                let customer = name.split('/').next().unwrap_or(SOMEBODY);
+                let customer = name.split('/').next().unwrap_or_default();
                 Welcome::Ours { whose: Arc::from(customer) }
             }
-            Recipient::Open => Welcome::Ours { whose: Arc::from(SOMEBODY) },
+            // For whom it is, is seen when it is there.
+            Recipient::Open => Welcome::Ours { whose: Arc::from("") },
             Recipient::Nobody => Welcome::Nobody,
         }
     }
@@ -268,8 +315,17 @@ impl Taker for House {
 
     fn take(&self, mail: Mail) -> BoxFuture<'_, Vec<Answer>> {
         Box::pin(async move {
-            let count = mail.envelope.recipients.len().max(1);
-            let answer = match self.keep_mail(&mail.raw, &mail.envelope, false, None).await {
+            let Mail { envelope, mut raw, .. } = mail;
+            let count = envelope.recipients.len().max(1);
+            let _under_way = self.begin(envelope.at);
+            let kept = match self.read_in(&raw, &envelope, false, None).await {
+                Some((heard, packed)) => {
+                    raw.replaced_by(packed.len());
+                    self.keep(heard, Some(packed)).await
+                }
+                None => Kept::Nobody,
+            };
+            let answer = match kept {
                 Kept::Taken(_) => Answer::Taken,
                 Kept::Nobody => Answer::Never("nobody expects this mail".to_owned()),
                 Kept::Later(why) => Answer::Later(why),
@@ -310,7 +366,7 @@ impl Keeper for House {
 impl Cursors for House {
     async fn load(&self, intake: &str, folder: &str) -> Result<Option<Cursor>, String> {
         let name = cursor_name(intake, folder);
-        let found = tokio::task::block_in_place(|| {
+        let found = block_in_place(|| {
             Reader::open(&self.folder).and_then(|it| it.cursor(&name)).map_err(|it| it.to_string())
         })?;
         Ok(found.and_then(|it| {

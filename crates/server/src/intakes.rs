@@ -7,18 +7,20 @@ use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
     io::{self, Write},
-    net::SocketAddr,
     os::unix::fs::OpenOptionsExt,
+    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use anyhow::Context;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use inlet::{
     Ears, Net,
     imap::Imap,
     maildir::Maildir,
-    smtp::{self, Gate, Keys, Limits},
+    smtp::{self, Gate, Keys, Limits, Login},
 };
 use model::{Duty, Intake, IntakeState, Way};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -32,11 +34,13 @@ use tokio::{
 use crate::house::House;
 
 /// Threads of the intakes: reading a mail blocks one of them.
-const THREADS: usize = 2;
+pub(crate) const THREADS: usize = 3;
 /// How often it is said until when everything was read.
 const MARK_EVERY: Duration = Duration::from_secs(2);
 /// An intake that cannot listen tries again after so long.
 const LISTEN_RETRY: Duration = Duration::from_secs(5);
+/// How often a mail server's certificate is read again: it is renewed under a server that runs.
+const RENEW_EVERY: Duration = Duration::from_secs(60);
 /// Name of the file in the data folder from which secret addresses are made.
 const KEY_FILE: &str = "inlet.key";
 /// Bytes of that key.
@@ -122,34 +126,58 @@ impl Intakes {
     fn start(&self, intake: &Intake, host: &Arc<str>) -> Running {
         let (stop, stopping) = watch::channel(false);
         let house = Arc::clone(&self.house);
-        let name = Arc::clone(&intake.name);
-        let task = match &intake.way {
+        let work = match &intake.way {
             Way::Smtp { .. } => {
-                let server = MailServer {
+                let server = Arc::new(MailServer {
                     intake: intake.clone(),
                     host: Arc::clone(host),
                     gate: Arc::clone(&self.gate),
-                    house,
-                };
-                self.spawn(async move { server.run(stopping).await })
+                    house: Arc::clone(&house),
+                });
+                work(move || MailServer::run(Arc::clone(&server), stopping.clone()))
             }
-            Way::Imap { .. } => match Imap::new(&name, &intake.way) {
-                Some(imap) => self.spawn(async move { imap.run(&*house, &*house).await }),
-                None => self.spawn(async move {
-                    deaf(&house, &name, "its server is not written as HOST:PORT").await;
-                }),
-            },
+            Way::Imap { .. } => {
+                let (intake, house) = (intake.clone(), Arc::clone(&house));
+                work(move || fetch(intake.clone(), Arc::clone(&house)))
+            }
             Way::Maildir { folder } => {
-                let maildir = Maildir::new(name, PathBuf::from(&**folder));
-                self.spawn(async move { maildir.run(&*house).await })
+                let (name, folder) = (Arc::clone(&intake.name), PathBuf::from(&**folder));
+                let house = Arc::clone(&house);
+                work(move || collect(Arc::clone(&name), folder.clone(), Arc::clone(&house)))
             }
         };
+        let run = revive(house, Arc::clone(&intake.name), work);
+        let task = self.runtime.as_ref().map(|it| it.spawn(run));
         Running { intake: intake.clone(), stop, task }
     }
+}
 
-    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> Option<JoinHandle<()>> {
-        self.runtime.as_ref().map(|it| it.spawn(work))
+/// Begins the work of an intake.
+type Work = Box<dyn Fn() -> BoxFuture<'static, ()> + Send>;
+
+fn work<F: Future<Output = ()> + Send + 'static>(begin: impl Fn() -> F + Send + 'static) -> Work {
+    Box::new(move || Box::pin(begin()))
+}
+
+/// Does the work of an intake. If it breaks down, that is a fault of ours: the intake is deaf, and
+/// begins anew.
+async fn revive(house: Arc<House>, name: Arc<str>, work: Work) {
+    while AssertUnwindSafe(work()).catch_unwind().await.is_err() {
+        tracing::error!(intake = %name, "it has broken down, and begins anew");
+        deaf(&house, &name, "it has broken down").await;
+        sleep(LISTEN_RETRY).await;
     }
+}
+
+async fn fetch(intake: Intake, house: Arc<House>) {
+    match Imap::new(&intake.name, &intake.way) {
+        Some(imap) => imap.run(&*house, &*house).await,
+        None => deaf(&house, &intake.name, "its server is not written as HOST:PORT").await,
+    }
+}
+
+async fn collect(name: Arc<str>, folder: PathBuf, house: Arc<House>) {
+    Maildir::new(name, folder).run(&*house).await
 }
 
 impl Drop for Intakes {
@@ -173,21 +201,21 @@ struct MailServer {
 }
 
 impl MailServer {
-    async fn run(self, stopping: watch::Receiver<bool>) {
+    async fn run(self: Arc<Self>, stopping: watch::Receiver<bool>) {
         let name = Arc::clone(&self.intake.name);
         loop {
             match self.open() {
                 Ok((listener, intake)) => {
-                    if let Ok(at) = listener.local_addr() {
-                        tracing::info!(intake = %name, "mails are taken at {at}");
-                    }
+                    tracing::info!(intake = %name, "mails are taken at {}", listener.place());
                     let marks = self.marks();
+                    let keys = intake.tls.clone();
                     let taker: Arc<dyn smtp::Taker> = Arc::clone(&self.house) as _;
                     let gate = Arc::clone(&self.gate);
                     let serve = smtp::serve(gate, listener, intake, taker, stopping.clone());
                     tokio::select! {
                         () = serve => return,
                         () = marks => return,
+                        () = renew(&name, keys) => return,
                     }
                 }
                 Err(error) => {
@@ -208,11 +236,11 @@ impl MailServer {
         }
     }
 
-    fn open(&self) -> anyhow::Result<(tokio::net::TcpListener, Arc<smtp::Intake>)> {
-        let Way::Smtp { listen, lmtp, tls, tls_only, relays } = &self.intake.way else {
+    fn open(&self) -> anyhow::Result<(smtp::Listener, Arc<smtp::Intake>)> {
+        let Way::Smtp { listen, lmtp, tls, tls_only, tls_first, login, relays } = &self.intake.way
+        else {
             anyhow::bail!("it is no mail server");
         };
-        let address: SocketAddr = listen.parse()?;
         let tls = tls.as_ref().map(|(chain, key)| Keys::open(&**chain, &**key)).transpose()?;
         let intake = smtp::Intake {
             name: Arc::clone(&self.intake.name),
@@ -220,10 +248,36 @@ impl MailServer {
             lmtp: *lmtp,
             tls: tls.map(Arc::new),
             tls_only: *tls_only,
+            tls_first: *tls_first,
+            login: login.as_ref().map(|(user, file)| known(user, file)).transpose()?,
             relays: relays.iter().filter_map(|it| Net::parse(it)).collect(),
         };
-        Ok((smtp::bind(address)?, Arc::new(intake)))
+        Ok((smtp::Listener::open(listen)?, Arc::new(intake)))
     }
+}
+
+/// Shows a certificate that was renewed; one that cannot be read leaves the old one in its place.
+async fn renew(intake: &str, keys: Option<Arc<Keys>>) {
+    let Some(keys) = keys else { return std::future::pending().await };
+    let mut next = interval(RENEW_EVERY);
+    let mut said = String::new();
+    loop {
+        next.tick().await;
+        let wrong = tokio::task::block_in_place(|| keys.reload()).err();
+        let wrong = wrong.map(|it| it.to_string()).unwrap_or_default();
+        if wrong != said && !wrong.is_empty() {
+            tracing::error!(intake, error = %wrong, "the certificate is not renewed");
+        }
+        said = wrong;
+    }
+}
+
+/// Who may log in, with the password of a file.
+fn known(user: &str, file: &str) -> anyhow::Result<Login> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+    let password = text.lines().next().unwrap_or_default();
+    anyhow::ensure!(!password.is_empty(), "{file} holds no password in its first line");
+    Ok(Login::new(user, password))
 }
 
 async fn deaf(house: &House, name: &Arc<str>, why: &str) {
@@ -258,7 +312,10 @@ fn key_in(folder: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{
+        os::unix::fs::PermissionsExt,
+        sync::atomic::{AtomicU32, Ordering::Relaxed},
+    };
 
     use super::*;
 
@@ -273,5 +330,24 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         fs::write(folder.path().join(KEY_FILE), b"short").unwrap();
         key_in(folder.path()).unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_intake_that_breaks_down_is_deaf_and_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (desk, heard) = crossbeam_channel::unbounded();
+        let house = Arc::new(House::new(crate::clock::Clock::anchored(), folder.path(), desk));
+        let times = Arc::new(AtomicU32::new(0));
+        let begun = Arc::clone(&times);
+        let twice = work(move || {
+            let time = begun.fetch_add(1, Relaxed);
+            async move { assert!(time >= 2, "breaks down") }
+        });
+        revive(house, "box".into(), twice).await;
+        assert_eq!(times.load(Relaxed), 3);
+        let deaf = heard.try_iter().filter(|it| {
+            matches!(it, crate::desk::ToDesk::Intake(it) if &*it.name == "box" && it.fault.is_some())
+        });
+        assert_eq!(deaf.count(), 2);
     }
 }

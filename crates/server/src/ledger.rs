@@ -16,8 +16,8 @@ use crossbeam_channel::Sender;
 use engine::desk::{Desk, Foreseen, Hypothesis, WindowSeen};
 use model::{
     Alert, AlertKey, Call, CallId, Command, Decision, DecisionId, Event, EventId, Moment, NoteId,
-    OccurrenceKey, Override, Passage, Problem, ProblemId, Proposal, ProposalId, Request, Silence,
-    Span, StateType, Token,
+    OccurrenceKey, Override, Passage, Problem, ProblemId, Proposal, ProposalId, Reply, Request,
+    Silence, Span, StateType, Token,
 };
 use store::{ReadError, Reader};
 use tokio::sync::oneshot;
@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 use crate::{
     clock::Clock,
     desk::{Look, ToDesk},
+    schedules,
 };
 
 /// How long the desk may take to show something.
@@ -80,6 +81,11 @@ impl Ledger {
         let busy = |_| LedgerFault::Unreadable("the desk does not answer".to_owned());
         self.desk.send_timeout(message, LOOK_WITHIN).map_err(|_| busy(()))?;
         answered.recv_timeout(LOOK_WITHIN).map_err(|_| busy(()))
+    }
+
+    /// The engine's time.
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
     }
 
     /// All tokens there are.
@@ -387,6 +393,11 @@ impl api::Desk for Counter {
             let (reply, answered) = oneshot::channel();
             let (desk, ledger) = (self.desk.clone(), Arc::clone(&self.ledger));
             let sent = tokio::task::spawn_blocking(move || {
+                let request = match schedules::checked(request, &ledger) {
+                    Ok(request) => request,
+                    // Whoever asked may have gone away meanwhile.
+                    Err(refusal) => return reply.send(Reply::Refused(refusal)).is_ok(),
+                };
                 let message = match &request.command {
                     Command::Redeliver { alert } => {
                         let alert = ledger.with(|it| it.alert(*alert, None)).ok().flatten();

@@ -25,6 +25,7 @@ mod register;
 mod replay;
 mod routing;
 mod run;
+mod schedules;
 mod shard;
 mod watching;
 

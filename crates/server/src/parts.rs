@@ -9,7 +9,7 @@ use engine::Limits;
 use model::{CheckableId, EngineSettings};
 use probe::CATALOGUE;
 use store::{Order, Receipt, Writer};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     clock::Clock,
@@ -38,6 +38,8 @@ pub(crate) struct Parts {
     pub(crate) intakes: Intakes,
     /// Grows with each commit of something that the desk wanted kept.
     pub(crate) committed: watch::Receiver<u64>,
+    /// Rung whenever it is kept that a person has accepted a schedule.
+    pub(crate) accepted: Arc<Notify>,
     shards: Vec<Handle>,
     desk: JoinHandle<()>,
 }
@@ -108,7 +110,10 @@ impl Parts {
         let (commits, committed) = watch::channel(0);
         let (figures, pulse) = (Arc::default(), Arc::default());
         readings::publish_desk(&common, &figures, &courier);
+        let ledger = Arc::clone(&figures);
         readings::publish_pulse(&common.shared, &pulse);
+        let accepted = Arc::<Notify>::default();
+        let bell = Arc::clone(&accepted);
         let (carrier, guide) = (Arc::clone(&courier), Arc::clone(&courier));
         let ways = Ways {
             inbox: desk_inbox,
@@ -118,6 +123,7 @@ impl Parts {
             doors: handles.iter().map(|it| it.door.clone()).collect(),
             deliver: Box::new(move |alert| carrier.deliver(alert)),
             committed: Box::new(move || commits.send_modify(|it| *it += 1)),
+            accepted: Box::new(move || bell.notify_one()),
             follow: Box::new(move |book| guide.follow(book)),
             watch: watch(&common, &courier, writer),
             pulse,
@@ -128,7 +134,8 @@ impl Parts {
         let house = Arc::new(House::new(clock, &folder, common.desk.clone()));
         let intakes = Intakes::new(house, &folder).context("cannot start the intakes")?;
         readings::publish_intakes(&common.shared, &intakes);
-        Ok(Self { common, courier, intakes, committed, shards: handles, desk })
+        readings::publish_watchdogs(&common.shared, ledger, &intakes);
+        Ok(Self { common, courier, intakes, committed, accepted, shards: handles, desk })
     }
 
     /// A part of the engine that has ended by itself, by a panic: the rest is of no use without it.

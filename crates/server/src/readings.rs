@@ -7,6 +7,7 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
+use console::{IntakeFigures, JobFigures, WatchdogFigures};
 use engine::desk::Figures;
 use model::Severity;
 use probe::World;
@@ -87,9 +88,9 @@ pub(crate) fn publish(common: &Arc<Common>, health: Arc<StoreHealth>) {
     });
 }
 
-/// Has the console show what the intakes have counted.
+/// Has the console show what the mail servers have counted.
 pub(crate) fn publish_intakes(shared: &console::Shared, intakes: &Intakes) {
-    let (gate, house) = (Arc::clone(intakes.gate()), Arc::clone(&intakes.house));
+    let gate = Arc::clone(intakes.gate());
     shared.add_source(move |readings| {
         for it in gate.readings() {
             let labels: Vec<(&str, &str)> = it.label.into_iter().collect();
@@ -98,8 +99,42 @@ pub(crate) fn publish_intakes(shared: &console::Shared, intakes: &Intakes) {
                 false => readings.gauge(it.name, it.help, &labels, it.value as f64),
             }
         }
-        let help = "Mails at which a reader broke down; they are kept, and never good news";
-        readings.counter("campanile_inlet_broken", help, &[], house.broken() as f64);
+    });
+}
+
+/// Has the console show how the jobs stand. What the desk has said last is taken apart only when
+/// somebody asks.
+pub(crate) fn publish_watchdogs(
+    shared: &console::Shared,
+    figures: Arc<ArcSwap<Figures>>,
+    intakes: &Intakes,
+) {
+    let house = Arc::clone(&intakes.house);
+    shared.add_source(move |readings| {
+        let figures = figures.load();
+        let job = |it: &engine::desk::JobFigures| JobFigures {
+            customer: Arc::clone(&it.customer),
+            name: Arc::clone(&it.name),
+            standing: it.standing,
+            last_ok: it.last_ok,
+            next_due: it.next_due,
+            size: it.size,
+            duration_secs: it.duration.map(|it| it.as_secs_f64()),
+        };
+        let intake = |it: &engine::desk::IntakeFigures| IntakeFigures {
+            intake: Arc::clone(&it.name),
+            read_until: it.read_until,
+            is_deaf: it.deaf,
+        };
+        let all = WatchdogFigures {
+            jobs: figures.jobs.iter().map(job).collect(),
+            reports: figures.reports.clone(),
+            slots: figures.standings.clone(),
+            intakes: figures.intakes.iter().map(intake).collect(),
+            unclaimed: figures.unclaimed,
+            broken: house.broken(),
+        };
+        all.read(readings);
     });
 }
 
@@ -146,16 +181,6 @@ pub(crate) fn publish_desk(
             let help = "Proposals since the start, by what became of them";
             let labels = [("outcome", *outcome), ("reason", *reason)];
             readings.counter("campanile_proposals", help, &labels, *count as f64);
-        }
-        for (class, count) in &figures.reports {
-            let help = "Reports of jobs since the start, by what became of them";
-            let labels = [("class", *class)];
-            readings.counter("campanile_watchdog_reports", help, &labels, *count as f64);
-        }
-        for (standing, count) in &figures.standings {
-            let help = "How slots of jobs came to stand since the start";
-            let labels = [("standing", *standing)];
-            readings.counter("campanile_watchdog_slots", help, &labels, *count as f64);
         }
         let help = "Problems for which there was no room";
         readings.counter("campanile_problems_overflowed", help, &[], figures.overflowed as f64);

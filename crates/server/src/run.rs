@@ -211,6 +211,7 @@ impl Life {
             drop(stopped.wait_for(|it| *it).await);
         };
         let access = Access::new(&parts, &plan.engine.data);
+        let hearing = access.hearing();
         shared.offer(access.api.clone());
         let serve = console::serve(listener, Arc::clone(&shared), reload, until);
         let mut console = tokio::spawn(serve);
@@ -226,7 +227,9 @@ impl Life {
             part = first_ended(&parts, &writer) => Some(part),
             _ = &mut console => Some("console".to_owned()),
             _ = &mut keeping => Some("access".to_owned()),
-            () = follower.follow(plan, restored, hangup, reloads) => Some("console".to_owned()),
+            () = follower.follow(plan, restored, hearing, hangup, reloads) => {
+                Some("console".to_owned())
+            }
         };
         if let Some(part) = &broken {
             tracing::error!(part, "a part of the engine has ended; the rest is stopped");

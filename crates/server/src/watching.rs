@@ -17,7 +17,7 @@ use engine::desk::JobSeen;
 use flate2::read::ZlibDecoder;
 use inlet::{Envelope, Text, mime};
 use model::{
-    Heard, JobKind, MailKey, Moment, Outcome, ProblemId, Proof, Report, ReportId, Says, Slot, Span,
+    Heard, MailKey, Moment, Outcome, ProblemId, Proof, Report, ReportId, Says, Slot, Span,
 };
 use ring::digest;
 
@@ -57,9 +57,8 @@ impl Watching {
     }
 
     fn view(&self, seen: JobSeen, known: Known) -> JobView {
-        let learns = seen.job.schedule.dues.is_empty()
-            && seen.job.after.is_none()
-            && seen.memory.accepted.is_none();
+        // What was accepted and cannot be read any more is not in force.
+        let learns = seen.job.learns && seen.job.schedule.dues.is_empty();
         let suggested =
             learns.then(|| calendar::suggest(&seen.memory.runs, &seen.job.schedule.zone)).flatten();
         let badge = self.badge_of(&seen.job.name);
@@ -192,15 +191,14 @@ impl Watchdogs for Watching {
 
     fn secrets(&self, name: &str) -> Read<Option<Secrets>> {
         let ears = self.house.ears();
-        let found = ears.by_name(name).map(|ear| Secrets {
-            addresses: if ear.job.kind == JobKind::Machine {
-                ears.addresses(ear)
-            } else {
-                Vec::new()
-            },
-            ping: ear.job.hears.ping.then(|| format!("/ping/{}", ear.token)),
-        });
-        Ok(found)
+        if let Some(ear) = ears.by_name(name) {
+            let ping = ear.job.hears.ping.then(|| format!("/ping/{}", ear.token));
+            return Ok(Some(Secrets { addresses: ears.addresses(ear), ping }));
+        }
+        // A duty of people is listened for nowhere: it has no secrets.
+        let (now, name) = (self.clock.now(), name.to_owned());
+        let is_duty = self.ledger.look(move |desk| desk.job(&name, now).is_some())?;
+        Ok(is_duty.then(|| Secrets { addresses: Vec::new(), ping: None }))
     }
 
     fn slots(&self, filter: &SlotsFilter) -> Read<Page<Slot>> {

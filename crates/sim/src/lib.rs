@@ -10,6 +10,7 @@
 //! of ordinary life between two faults. What guards the simulator itself is [`Planted`]: bugs put
 //! in on purpose, each of which must be found.
 
+mod agenda;
 pub mod census;
 pub mod desk;
 pub mod dice;
@@ -21,6 +22,7 @@ pub mod process;
 pub mod reference;
 pub mod target;
 pub mod trace;
+pub mod watchdogs;
 pub mod weather;
 mod world;
 

@@ -4,6 +4,7 @@
 
 mod desk_cli;
 mod round;
+mod watchdogs_cli;
 
 use std::process::ExitCode;
 
@@ -16,12 +17,16 @@ usage: sim [--seeds N] [--from S]     live through N worlds (100), from seed S (
                                       live through one world, and tell all about one checkable
        sim --plant NAME|all           plant a bug, or each in turn, and see whether it is found
        sim --list                     the bugs that can be planted
-       sim desk …                     the same around the desk, see `sim desk --help`";
+       sim desk …                     the same around the desk, see `sim desk --help`
+       sim watchdogs …                the same around jobs that report, see `sim watchdogs --help`";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();
     if words.next_if_eq("desk").is_some() {
         return desk_cli::main(words);
+    }
+    if words.next_if_eq("watchdogs").is_some() {
+        return watchdogs_cli::main(words);
     }
     match Orders::parse(words) {
         Ok(orders) => orders.carry_out(),

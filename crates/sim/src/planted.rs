@@ -6,15 +6,15 @@
 
 use crate::dice::MILLION;
 
-macro_rules! bugs {
-    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal;)+) => {
-        /// One planted bug.
+macro_rules! planted {
+    ($(#[doc = $what:literal])+ $bugs:ident; $($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
+        $(#[doc = $what])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Planted {
+        pub enum $bugs {
             $($(#[doc = $doc])+ $name,)+
         }
 
-        impl Planted {
+        impl $bugs {
             /// Every bug that can be planted.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
@@ -23,75 +23,76 @@ macro_rules! bugs {
             pub fn word(self) -> &'static str {
                 match self { $(Self::$name => $word,)+ }
             }
+
+            /// The bug called `word`.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|it| it.word() == word)
+            }
         }
     };
 }
+pub(crate) use planted;
 
-bugs! {
+planted! {
+    /// One planted bug.
+    Planted;
     /// The second copy of an answer counts as another result.
-    DoubleCounted = "double-counted";
+    DoubleCounted = "double-counted",
     /// An answer counts for whatever run is under way.
-    StaleAccepted = "stale-accepted";
+    StaleAccepted = "stale-accepted",
     /// A look that could not be made counts as a failure.
-    BlindIsCritical = "blind-is-critical";
+    BlindIsCritical = "blind-is-critical",
     /// A warning counts as critical.
-    WarningIsCritical = "warning-is-critical";
+    WarningIsCritical = "warning-is-critical",
     /// A restart forgets how far the counting had got.
-    AttemptLostOnRestore = "attempt-lost-on-restore";
+    AttemptLostOnRestore = "attempt-lost-on-restore",
     /// A restart forgets the recent results.
-    RingLostOnRestore = "ring-lost-on-restore";
+    RingLostOnRestore = "ring-lost-on-restore",
     /// A restart forgets that a checkable flaps.
-    FlappingLostOnRestore = "flapping-lost-on-restore";
+    FlappingLostOnRestore = "flapping-lost-on-restore",
     /// A restart forgets since when thresholds have been crossed.
-    ThresholdsLostOnRestore = "thresholds-lost-on-restore";
+    ThresholdsLostOnRestore = "thresholds-lost-on-restore",
     /// One belief in ten is not stored.
-    StoreForgets = "store-forgets";
+    StoreForgets = "store-forgets",
     /// A restart tells the last changes once more.
-    ToldTwiceAfterRestart = "told-twice-after-restart";
+    ToldTwiceAfterRestart = "told-twice-after-restart",
     /// A reload gives every checkable another place in time.
-    PhaseLostOnReload = "phase-lost-on-reload";
+    PhaseLostOnReload = "phase-lost-on-reload",
     /// A reload forgets what was believed about what stays.
-    StateLostOnReload = "state-lost-on-reload";
+    StateLostOnReload = "state-lost-on-reload",
     /// A reload takes one checkable out of the timetable.
-    DroppedOnReload = "dropped-on-reload";
+    DroppedOnReload = "dropped-on-reload",
     /// An answer to a question that has been rewritten counts.
-    OldQuestionAccepted = "old-question-accepted";
+    OldQuestionAccepted = "old-question-accepted",
     /// A removed checkable is still asked.
-    RemovedStillAsked = "removed-still-asked";
+    RemovedStillAsked = "removed-still-asked",
     /// Checks run outside their period.
-    PeriodIgnored = "period-ignored";
+    PeriodIgnored = "period-ignored",
     /// Bad news is confirmed no faster than good news.
-    RetryIgnored = "retry-ignored";
+    RetryIgnored = "retry-ignored",
     /// Bad news is confirmed four times too fast.
-    RetryHurried = "retry-hurried";
+    RetryHurried = "retry-hurried",
     /// One bad result more than wanted is needed.
-    AttemptsOffByOne = "attempts-off-by-one";
+    AttemptsOffByOne = "attempts-off-by-one",
     /// A threshold's clear level does not matter.
-    ClearIgnored = "clear-ignored";
+    ClearIgnored = "clear-ignored",
     /// A threshold's `for` does not matter.
-    HoldIgnored = "hold-ignored";
+    HoldIgnored = "hold-ignored",
     /// Services do not wait for their host.
-    HostIgnored = "host-ignored";
+    HostIgnored = "host-ignored",
     /// Hosts never hear that their parents are down.
-    ParentsIgnored = "parents-ignored";
+    ParentsIgnored = "parents-ignored",
     /// Word about the parents comes only when they change, never as an answer.
-    AnswerToChildLost = "answer-to-child-lost";
+    AnswerToChildLost = "answer-to-child-lost",
     /// A run whose answer was lost keeps its place among those under way.
-    PlaceLeaks = "place-leaks";
+    PlaceLeaks = "place-leaks",
     /// The limit on runs under way does not hold.
-    LimitIgnored = "limit-ignored";
+    LimitIgnored = "limit-ignored",
     /// A restart takes its time from a wall clock that was set back.
-    WallTrusted = "wall-trusted";
+    WallTrusted = "wall-trusted",
     /// Flapping stops at the threshold at which it starts.
-    NoHysteresis = "no-hysteresis";
-}
-
-impl Planted {
-    /// The bug called `word`.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|it| it.word() == word)
-    }
+    NoHysteresis = "no-hysteresis",
 }
 
 /// How often [`Planted::StoreForgets`] forgets.

@@ -115,6 +115,7 @@ fn job(text: &str) -> Arc<model::Job> {
         retry_grace: Duration::ZERO,
         after: None,
         trust: model::Trust::default(),
+        learns: false,
         manual_runs_count: false,
         paused: false,
         hears: model::Hears::default(),

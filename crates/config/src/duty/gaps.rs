@@ -6,13 +6,11 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use model::{Due, Job, Moment, Schedule, Span};
+use model::{Job, Moment, Schedule};
 
 use super::{Clerk, jobs::Promise};
 use crate::{code::Code, diagnostic::Diagnostic, draft::first_line, settle::spoken};
 
-/// How far ahead runs are worked out: a yearly one takes place within it.
-const AHEAD: Duration = Duration::from_secs(400 * 24 * 3600);
 /// A slot opens at most this before its run if nothing is written …
 const EARLY_MAX: Duration = Duration::from_secs(6 * 3600);
 /// … and after this part of the gap before it; whatever is written, after the half of it.
@@ -32,19 +30,30 @@ impl Gaps {
         if let Some(known) = self.known.get(of) {
             return *known;
         }
-        let found = smallest(of, now);
+        let found = calendar::smallest_gap(of, now);
         self.known.insert(of.clone(), found);
         found
     }
 }
 
-fn smallest(of: &Schedule, now: Moment) -> Gap {
-    if let [Due::Every(every)] = &*of.dues {
-        return Some((*every, None));
-    }
-    let runs = calendar::nominals(of, Span { from: now, until: now.after(AHEAD) });
-    let gaps = runs.windows(2).map(|it| (it[1].from.since(it[0].until), Some(it[1].at)));
-    gaps.min_by_key(|it| it.0)
+/// Tolerances that are too long for the time between two runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overlap {
+    /// So long before its run a slot opens.
+    pub early: Duration,
+    /// So long behind it a report is on time.
+    pub grace: Duration,
+    /// Is the first of them too long by itself?
+    pub of_early: bool,
+}
+
+/// Could nobody say to which of two runs of `job`, with `gap` between them, a report belongs?
+#[must_use]
+pub fn overlap(job: &Job, gap: Duration) -> Option<Overlap> {
+    let early = job.early.unwrap_or_else(|| (gap / EARLY_PARTS).min(EARLY_MAX));
+    let grace = job.grace.unwrap_or_default();
+    let of_early = early > gap / 2;
+    (of_early || early + grace > gap).then_some(Overlap { early, grace, of_early })
 }
 
 impl<'a> Clerk<'_, 'a, '_> {
@@ -71,21 +80,19 @@ impl<'a> Clerk<'_, 'a, '_> {
             return;
         }
         let Some((gap, at)) = gaps.smallest(&job.schedule, self.now()) else { return };
-        let default = (gap / EARLY_PARTS).min(EARLY_MAX);
-        let early = job.early.unwrap_or(default);
-        let grace = job.grace.unwrap_or_default();
+        let Some(Overlap { early, grace, of_early }) = overlap(job, gap) else { return };
         let when = at.map(|it| {
             let when = calendar::describe(it, &job.schedule.zone);
             format!("the smallest gap is the one before the run of {when}")
         });
-        let (what, place) = if early > gap / 2 {
+        let (what, place) = if of_early {
             let what = format!(
                 "`early: {}` is more than half of the {} between two runs",
                 spoken(early),
                 spoken(gap)
             );
             (what, place("early"))
-        } else if early + grace > gap {
+        } else {
             let opens = match job.early {
                 Some(_) => format!("opens {} before its run", spoken(early)),
                 None => {
@@ -98,8 +105,6 @@ impl<'a> Clerk<'_, 'a, '_> {
                 spoken(gap)
             );
             (what, place("grace"))
-        } else {
-            return;
         };
         let mut found = Diagnostic::new(Code::TimesOverlap, what)
             .at(place.unwrap_or_else(|| promise.key.place()))

@@ -36,18 +36,22 @@ const EVERY: Duration = Duration::from_secs(60);
 const EVERY_MIN: Duration = Duration::from_secs(5);
 /// Longest time between two questions to a mailbox.
 const EVERY_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How a socket in a folder is written instead of an address.
+const UNIX: &str = "unix:";
+/// Longest path of a socket, in bytes: what the system takes.
+const SOCKET_BYTES_MAX: usize = 107;
 /// Rights of others on a file.
 const READABLE_BY_OTHERS: u32 = 0o044;
 
 const KEYS: &[&str] = &["domains", "mailbox", "unclaimed", "smtp", "lmtp", "imap", "maildir"];
-const SMTP_KEYS: &[&str] = &["listen", "tls", "tls only", "relays", "keeps"];
+const SMTP_KEYS: &[&str] = &["listen", "tls", "tls only", "tls first", "login", "relays", "keeps"];
 const IMAP_KEYS: &[&str] =
     &["server", "user", "password_file", "ca", "starttls", "folders", "every"];
 const MAILDIR_KEYS: &[&str] = &["folder"];
 /// How passwords are written where they must not be.
 const PASSWORDS: &[&str] = &["password", "passwd", "pass", "secret"];
 /// Names by which reports come in without any intake.
-const RESERVED: &[&str] = &["ping", "api", "feed"];
+const RESERVED: &[&str] = &["console", "ping", "api", "feed"];
 
 impl<'a> Clerk<'_, 'a, '_> {
     pub(super) fn intakes(&mut self) -> Intakes {
@@ -162,27 +166,74 @@ impl<'a> Clerk<'_, 'a, '_> {
             return None;
         }
         let listen = self.required(key, body, "listen", "listen: 127.0.0.1:2525");
-        let listen = listen.and_then(|it| self.word(it, address_and_port));
+        let listen: Option<Arc<str>> = match listen.and_then(|it| Some((it, it.text()?))) {
+            Some((view, text)) if lmtp && text.starts_with(UNIX) => self.socket(view, text),
+            _ => listen
+                .and_then(|it| self.word(it, address_and_port))
+                .map(|it| it.to_string().into()),
+        };
         let tls = match Self::get(body, "tls") {
             Some(map) => self.tls(map),
             None => None,
         };
-        let only = Self::get(body, "tls only");
-        let tls_only = only.and_then(|it| self.word(it, words::flag)).unwrap_or_default();
-        if let Some(view) = only.filter(|_| tls_only && Self::get(body, "tls").is_none()) {
-            self.add(
-                Diagnostic::new(Code::Missing, "`tls:` is missing")
-                    .at(view.place())
-                    .label("nobody could deliver anything")
-                    .help("write `tls: { cert: FILE, key: FILE }`"),
-            );
-        }
+        let tls_only = self.needs_tls(body, "tls only");
+        let tls_first = self.needs_tls(body, "tls first");
+        let login = match Self::get(body, "login") {
+            Some(map) => self.login(body, map),
+            None => None,
+        };
         let relays = Self::get(body, "relays").map(|it| self.networks(it, RELAYS_MAX));
         // Behind LMTP stands a mail server with a queue of its own.
         let keeps = Self::get(body, "keeps").and_then(|it| self.word(it, words::flag));
-        let listen = Arc::from(listen?.to_string());
-        let relays = relays.unwrap_or_default();
-        Some((Way::Smtp { listen, lmtp, tls, tls_only, relays }, keeps.unwrap_or(lmtp)))
+        let (listen, relays) = (listen?, relays.unwrap_or_default());
+        let way = Way::Smtp { listen, lmtp, tls, tls_only, tls_first, login, relays };
+        Some((way, keeps.unwrap_or(lmtp)))
+    }
+
+    /// A socket in a folder; relative paths begin beside the main file.
+    fn socket(&mut self, view: View<'a>, text: &str) -> Option<Arc<str>> {
+        let path = self.desk.folder.join(&text[UNIX.len()..]);
+        let path = path.to_string_lossy();
+        if path.len() <= SOCKET_BYTES_MAX && !text.chars().any(mask::is_hostile) {
+            return Some(format!("{UNIX}{path}").into());
+        }
+        let what = format!("the path of a socket has at most {SOCKET_BYTES_MAX} bytes");
+        self.add(Diagnostic::new(Code::Value, what).at(view.place()));
+        None
+    }
+
+    /// Is this wanted, which makes no sense without a certificate?
+    fn needs_tls(&mut self, body: View<'a>, key: &str) -> bool {
+        let Some(view) = Self::get(body, key) else { return false };
+        let wanted = self.word(view, words::flag).unwrap_or_default();
+        if wanted {
+            self.must_have_tls(body, view, "nobody could deliver anything");
+        }
+        wanted
+    }
+
+    fn must_have_tls(&mut self, body: View<'a>, view: View<'a>, label: &str) {
+        if Self::get(body, "tls").is_none() {
+            self.add(
+                Diagnostic::new(Code::Missing, "`tls:` is missing")
+                    .at(view.place())
+                    .label(label)
+                    .help("write `tls: { cert: FILE, key: FILE }`"),
+            );
+        }
+    }
+
+    /// A user, and the file with the password.
+    fn login(&mut self, body: View<'a>, map: View<'a>) -> Option<(Arc<str>, Arc<str>)> {
+        if !self.is_map(map, "`login`", &["user", "password_file"]) {
+            return None;
+        }
+        self.must_have_tls(body, map, "no password is asked for in the clear");
+        let user = self.required(map, map, "user", "user: nas");
+        let user = user.and_then(|it| self.word(it, short));
+        let example = "password_file: /etc/campanile/nas";
+        let file = self.required(map, map, "password_file", example);
+        user.zip(file.and_then(|it| self.file(it, true)))
     }
 
     fn tls(&mut self, map: View<'a>) -> Option<(Arc<str>, Arc<str>)> {

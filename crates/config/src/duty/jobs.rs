@@ -270,7 +270,7 @@ impl<'a> Clerk<'_, 'a, '_> {
                     .also(after.place(), "here behind another one")
                     .help("leave one of them out"),
             ),
-            (Some(view), None) if view.plain() == Some("learn") => {}
+            (Some(view), None) if view.plain() == Some("learn") => job.learns = true,
             (Some(view), None) => {
                 if let Some(found) = self.expect(view, &zone) {
                     job.schedule = found;
@@ -414,6 +414,7 @@ fn blank(owner: &Owner<'_>, named: &Named, at: model::RuleAt) -> Job {
             holidays: Vec::new(),
             on_holidays: OnHoliday::default(),
         },
+        learns: false,
         early: None,
         grace: None,
         give_up: None,

@@ -40,6 +40,7 @@ use crate::{
 
 pub(crate) use assign::{Assigned, Assigner, last_named};
 pub(crate) use clerk::Clerk;
+pub use gaps::{Overlap, overlap};
 use lints::Told;
 pub(crate) use names::Names;
 pub(crate) use own::canary_text;

@@ -72,11 +72,9 @@ fn hears_nothing(duty: &Duty, job: &Job, written: &Written, report: &mut Report)
 fn still_learning(job: &Job, written: &Written, report: &mut Report) {
     if let (Some(place), true) = (written.expect, job.schedule.dues.is_empty()) {
         let what = format!("{} has no schedule yet, so it is never missing", quoted(&job.name));
-        report.add(
-            Diagnostic::new(Code::StillLearning, what)
-                .at(place)
-                .help("`campanile watchdog show` suggests one after some runs; write it here"),
-        );
+        report.add(Diagnostic::new(Code::StillLearning, what).at(place).help(
+            "`campanile watchdog show` suggests one after some runs: accept it, or write it here",
+        ));
     }
 }
 

@@ -9,8 +9,8 @@ use super::{Fault, count, duration::read, scan::Word, shown, size::read_percent,
 
 /// Longest tolerance around an expected moment: 31 days.
 const TOLERANCE_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
-/// Most reports that one slot may want.
-const REPORTS_MAX: i64 = 1_000;
+/// Most reports that one slot may want: the ledger tells 64 of one slot apart, repeats included.
+const REPORTS_MAX: i64 = 50;
 /// Most warnings in a row that may pass.
 const IN_A_ROW_MAX: i64 = 1_000;
 /// Most percent of the usual.
@@ -238,20 +238,20 @@ mod tests {
 
     #[test]
     fn numbers_with_their_words() {
-        let texts = ["1", "3 per slot", "0", "1001", "3 in a row", "many"];
+        let texts = ["1", "3 per slot", "0", "51", "3 in a row", "many"];
         expect![[r#"
             "1" is 1
             "3 per slot" is 3
             0|
-            ^ `0` is not within 1 to 1000
-            1001|
-            ^^^^ `1001` is not within 1 to 1000
+            ^ `0` is not within 1 to 50
+            51|
+            ^^ `51` is not within 1 to 50
             3 in a row|
             ^^^^^^^^^^ `3 in a row` is not a whole number
-              = write a number from 1 to 1000
+              = write a number from 1 to 50
             many|
             ^^^^ `many` is not a whole number
-              = write a number from 1 to 1000
+              = write a number from 1 to 50
         "#]]
         .assert_eq(&picture(&texts, reports));
         let texts = ["3 in a row", "5", "never", "0", "3 per slot"];

@@ -123,6 +123,60 @@ fn where_the_settings_of_a_watchdog_come_from() {
     assert_eq!(near.near, ["acme/veeam nightly"]);
 }
 
+#[test]
+fn a_mail_server_may_begin_with_tls_know_a_login_and_lie_in_a_folder() {
+    let config = "checks: [acme.yaml]\ninlet:\n  domains: [in.msp.example]\n  smtp:\n    \
+                  listen: \"127.0.0.1:4650\"\n    tls: { cert: in.pem, key: secrets/in.key }\n    \
+                  tls first: yes\n    login: { user: nas, password_file: secrets/nas }\n  \
+                  lmtp: { listen: \"unix:run/lmtp\" }\n";
+    let folder = Folder::of(&[
+        ("config.yaml", config),
+        ("acme.yaml", "customer: acme\nwatchdogs: { a: { expect: every 1h } }\n"),
+        ("in.pem", ""),
+        ("secrets/in.key", ""),
+        ("secrets/nas", "hunter2"),
+    ]);
+    let loaded = folder.load();
+    assert_eq!(loaded.errors(), 0, "{}", loaded.render(false));
+    let [lmtp, smtp] = &*duty(&loaded).intakes.all else { panic!("two intakes") };
+    let Way::Smtp { tls_first, login, tls_only, .. } = &smtp.way else { panic!("{smtp:?}") };
+    assert!(*tls_first && !*tls_only);
+    let (user, file) = login.as_ref().unwrap();
+    assert_eq!(&**user, "nas");
+    assert!(file.ends_with("/secrets/nas"), "{file}");
+    let Way::Smtp { listen, .. } = &lmtp.way else { panic!("{lmtp:?}") };
+    assert!(listen.starts_with("unix:/") && listen.ends_with("/run/lmtp"), "{listen}");
+}
+
+#[test]
+fn a_login_needs_tls_and_a_socket_a_short_path() {
+    let long = "x".repeat(108);
+    let config = format!(
+        "checks: [acme.yaml]\ninlet:\n  domains: [in.msp.example]\n  smtp: {{ listen: \
+         \"127.0.0.1:4650\", tls first: yes, login: {{ user: nas }} }}\n  lmtp: {{ listen: \
+         \"unix:{long}\" }}\n"
+    );
+    let checks = "customer: acme\nwatchdogs: { a: { expect: every 1h } }\n";
+    let folder = Folder::of(&[("config.yaml", &config), ("acme.yaml", checks)]);
+    let loaded = folder.load();
+    let text = loaded.render(false);
+    assert_eq!(loaded.errors(), 4, "{text}");
+    for what in [
+        "nobody could deliver anything",
+        "no password is asked for in the clear",
+        "`password_file:` is missing",
+        "the path of a socket has at most 107 bytes",
+    ] {
+        assert!(text.contains(what), "{what}\n{text}");
+    }
+    // A mail server for everybody has an address.
+    let folder = Folder::of(&[(
+        "config.yaml",
+        "inlet: { domains: [a.example], smtp: { listen: \"unix:x\" } }\n",
+    )]);
+    assert!(folder.load().render(false).contains("is no address with a port"));
+}
+
 /// The few words that most people write.
 #[test]
 fn the_smallest_watchdogs() {

@@ -191,6 +191,7 @@ impl Stage {
                 }
                 Effect::Answer { reply, .. } => self.replies.push(reply),
                 Effect::Order(order) => self.orders.push(order),
+                Effect::TurnCalendar => {}
             }
         }
     }

@@ -86,6 +86,7 @@ impl Desk {
             Self::state_gate,
             Self::uplink_gate,
             Self::hold_gate,
+            Self::outage_gate,
             Self::window_gate,
             Self::silence_gate,
             Self::acknowledgement_gate,

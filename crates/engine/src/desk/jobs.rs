@@ -92,6 +92,12 @@ impl Desk {
         }
     }
 
+    /// The keys by which something may have been heard before; see [`super::Input::Heard`].
+    #[must_use]
+    pub fn keys_of(&self, heard: &model::Heard) -> Vec<[u8; 16]> {
+        self.watchdogs.keys_of(heard)
+    }
+
     /// All jobs as they stand, by name.
     #[must_use]
     pub fn jobs(&self, now: Moment) -> Vec<JobSeen> {
@@ -147,6 +153,9 @@ impl Desk {
                 (problem.status, problem.text) = (status, text);
                 push_passage(problem, passage);
                 self.changed_status(id);
+            }
+            self.join_outage(name);
+            if news {
                 self.look_after(id);
             }
             return;
@@ -165,6 +174,7 @@ impl Desk {
         problem.policy = policy.map(|it| Arc::clone(&it.name));
         if let Some(id) = self.open(problem) {
             self.by_job.insert(Arc::clone(name), id);
+            self.join_outage(name);
             self.tell_new(id);
         }
     }
@@ -173,6 +183,7 @@ impl Desk {
         if let Some(id) = self.by_job.remove(name) {
             self.end(id, ending);
         }
+        self.leave_outage(name);
     }
 
     /// What people ask of jobs and reports.
@@ -259,11 +270,15 @@ impl Desk {
                 ControlFlow::Continue(EventKind::JobResumed)
             }
             Command::AcceptSchedule { schedule, .. } => {
-                // Whoever asks has read it; here it is only kept.
-                if schedule.len() > SCHEDULE_BYTES_MAX || !job.schedule.dues.is_empty() {
-                    return conflict("its schedule is written in its file");
+                // The driver has read it; here it is only kept.
+                if schedule.len() > SCHEDULE_BYTES_MAX {
+                    return invalid("the schedule is too long");
+                }
+                if !job.learns {
+                    return conflict("it has no `expect: learn`: what its file says holds");
                 }
                 watchdogs.accept_schedule(&job.name, schedule, pen);
+                self.effects.push(Effect::TurnCalendar);
                 ControlFlow::Continue(EventKind::ScheduleAccepted)
             }
             _ => ControlFlow::Break(Refusal::Unknown),

@@ -14,6 +14,7 @@ mod hypothesis;
 mod jobs;
 mod ladder;
 mod maintenance;
+mod outages;
 mod outbox;
 mod pen;
 mod problems;
@@ -33,14 +34,14 @@ use std::{
 };
 
 use model::{
-    Alert, AlertKey, CheckableId, Delivery, Duty, Heard, IntakeState, Look, Moment, NoteId,
-    Override, Problem, ProblemId, Reply, Request, Row, Silence, Span, StateType, Status, Subject,
-    Times, ToShard, Token, Transition,
+    Alert, AlertKey, CheckableId, Class, Delivery, Duty, Heard, IntakeState, Look, Moment, NoteId,
+    Override, Problem, ProblemId, Reply, Request, Row, Silence, Span, Standing, StateType, Status,
+    Subject, Times, ToShard, Token, Transition,
 };
 
 pub use hypothesis::{Expectation, Foreseen, Hypothesis, Question, Supposed};
 pub use views::{DutySeen, SubjectSeen, WindowSeen};
-pub use watchdogs::{JobSeen, RunToCome};
+pub use watchdogs::{IntakeFigures, JobFigures, JobSeen, RunToCome};
 
 use cases::{Cases, Looked};
 use gates::Purpose;
@@ -102,7 +103,7 @@ pub enum Input {
         ticket: u64,
         /// What.
         heard: Box<Heard>,
-        /// The store knows one of its keys.
+        /// The store knows one of its keys: of those that [`Desk::keys_of`] names.
         seen: bool,
     },
     /// An intake says how it is. What it has read comes before this.
@@ -144,6 +145,9 @@ pub enum Effect {
     },
     /// Tell a shard; [`ToShard::Blind`] goes to all of them.
     Order(ToShard),
+    /// A person has accepted a schedule: work out when runs are due, and say so by
+    /// [`Desk::turn_calendar`].
+    TurnCalendar,
 }
 
 /// What one input caused.
@@ -170,9 +174,15 @@ pub struct Figures {
     /// `accepted`, `merged`, `dismissed`, `withdrawn`.
     pub proposals: BTreeMap<(&'static str, &'static str), u64>,
     /// Reports of jobs since the start, by what became of them.
-    pub reports: BTreeMap<&'static str, u64>,
+    pub reports: BTreeMap<Class, u64>,
     /// How slots of jobs came to stand since the start.
-    pub standings: BTreeMap<&'static str, u64>,
+    pub standings: BTreeMap<Standing, u64>,
+    /// Every job, by name; the same list as before if nothing has happened to any of them.
+    pub jobs: Arc<[JobFigures]>,
+    /// Every intake, by name.
+    pub intakes: Vec<IntakeFigures>,
+    /// Reports that nobody has claimed.
+    pub unclaimed: u64,
 }
 
 /// The owner of everything that concerns people.
@@ -191,6 +201,10 @@ pub struct Desk {
     own: BTreeMap<Arc<str>, ProblemId>,
     /// Problems of jobs, by full name.
     by_job: BTreeMap<Arc<str>, ProblemId>,
+    /// Problems about what hits many jobs at once, by what they have in common.
+    outages: BTreeMap<Arc<str>, ProblemId>,
+    /// To which of them a job belongs.
+    outage_of: BTreeMap<Arc<str>, ProblemId>,
     unsettled: BTreeMap<CheckableId, Moment>,
     /// Problems that this input has changed.
     touched: BTreeSet<ProblemId>,
@@ -238,6 +252,8 @@ impl Desk {
             ended_line: VecDeque::new(),
             own: BTreeMap::new(),
             by_job: BTreeMap::new(),
+            outages: BTreeMap::new(),
+            outage_of: BTreeMap::new(),
             unsettled: BTreeMap::new(),
             touched: BTreeSet::new(),
             grown: BTreeSet::new(),
@@ -332,11 +348,11 @@ impl Desk {
         self.finish()
     }
 
-    /// The same rules, worked out further ahead.
-    pub fn turn_calendar(&mut self, now: Moment, times: Arc<Times>) -> Outcome {
+    /// The same rules, worked out further ahead. `duty` differs from the one before only by the
+    /// schedules of jobs that learn theirs, as people have accepted them by now.
+    pub fn turn_calendar(&mut self, now: Moment, duty: Arc<Duty>, times: Arc<Times>) -> Outcome {
         self.pen.now = now;
-        let rules = Rules { duty: Arc::clone(&self.rules.duty), times };
-        let old = std::mem::replace(&mut self.rules, rules);
+        let old = std::mem::replace(&mut self.rules, Rules { duty, times });
         self.watchdogs.arrange(&self.rules, &mut self.pen);
         self.rules_changed(&old);
         self.finish()
@@ -398,6 +414,11 @@ impl Desk {
     fn changed(&mut self, it: &Transition) {
         let id = it.checkable;
         self.directory.change(id, |watched| watched.take_in(it));
+        if it.to.kind == StateType::Hard
+            && let Some(watched) = self.directory.get(id)
+        {
+            self.watchdogs.see(&watched.subject.name, it.at, it.to.status);
+        }
         if it.from.kind == StateType::Soft && it.to.kind == StateType::Hard {
             // It has had its retries; no more patience is due.
             self.unsettled.remove(&id);
@@ -430,6 +451,11 @@ impl Desk {
     fn believed(&mut self, all: Vec<Recalled>) {
         let ids: Vec<_> = all.iter().map(|it| (it.id, it.since)).collect();
         for it in all {
+            if let Some(watched) = self.directory.get(it.id)
+                && it.kind == StateType::Hard
+            {
+                self.watchdogs.see(&watched.subject.name, it.since, it.status);
+            }
             self.directory.change(it.id, |watched| {
                 watched.note(it.since, it.status, it.kind, it.text);
                 watched.flapping = it.flapping;
@@ -479,7 +505,7 @@ impl Desk {
 
     /// Figures for metrics.
     #[must_use]
-    pub fn figures(&self) -> Figures {
+    pub fn figures(&mut self) -> Figures {
         self.count()
     }
 
@@ -502,3 +528,7 @@ impl Desk {
 #[cfg(test)]
 #[path = "desk_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "outages_tests.rs"]
+mod outages_stories;

@@ -160,6 +160,10 @@ impl Desk {
                 hosts.iter().find_map(|it| of(*it))?
             }
             About::Job(name) => self.watchdogs.job(name)?.policy?,
+            About::Outage(cause) => {
+                let outage = self.outages.get(cause).and_then(|it| self.problems.get(it))?;
+                return self.policy_of_jobs(outage.symptoms.keys());
+            }
             About::Own(_) => duty.own_policy?,
         };
         duty.policies.get(place as usize).map(|it| Arc::clone(&it.name))
@@ -179,7 +183,7 @@ impl Desk {
     }
 
     /// An open problem follows the policy that what it is about has now.
-    fn renew_policy(&mut self, id: ProblemId) {
+    pub(super) fn renew_policy(&mut self, id: ProblemId) {
         let Some(about) = self.problems.get(&id).map(|it| it.about.clone()) else { return };
         let policy = self.policy_for(&about);
         let Some(problem) = self.problems.get_mut(&id) else { return };
@@ -204,7 +208,7 @@ impl Desk {
 
     /// After a restart: which problem is about whom.
     pub(crate) fn link_problems(&mut self) {
-        let mut links = Vec::new();
+        let (mut links, mut outages) = (Vec::new(), Vec::new());
         let mut gone = Vec::new();
         for problem in self.problems.values() {
             match &problem.about {
@@ -212,8 +216,16 @@ impl Desk {
                 About::Job(name) => {
                     self.by_job.insert(Arc::clone(name), problem.id);
                 }
+                About::Outage(cause) => {
+                    let jobs = problem.symptoms.keys().cloned().collect::<Vec<_>>();
+                    outages.push((Arc::clone(cause), problem.id, jobs));
+                    continue; // What it explains are jobs.
+                }
                 About::Own(name) => {
                     self.own.insert(Arc::clone(name), problem.id);
+                    if let Some(intake) = name.strip_prefix("intake ") {
+                        self.watchdogs.was_told_deaf(intake, problem.opened_at);
+                    }
                     if **name == *UPLINK {
                         self.guard.stay_blind();
                     }
@@ -230,6 +242,9 @@ impl Desk {
             }
             let symptoms = problem.symptoms.keys();
             links.extend(symptoms.map(|it| (problem.id, Arc::clone(it), false)));
+        }
+        for (cause, outage, jobs) in outages {
+            self.link_outage(&cause, outage, jobs);
         }
         let mut orphans = gone;
         for (problem, name, its_own) in links {
@@ -280,12 +295,16 @@ impl Desk {
         }
     }
 
-    pub(crate) fn count(&self) -> super::Figures {
+    pub(crate) fn count(&mut self) -> super::Figures {
+        let (reports, standings) = self.watchdogs.counts();
         let mut figures = super::Figures {
             withheld: self.withheld_by.clone(),
             overflowed: self.overflowed,
-            reports: self.watchdogs.counts().0.clone(),
-            standings: self.watchdogs.counts().1.clone(),
+            reports: reports.clone(),
+            standings: standings.clone(),
+            unclaimed: self.watchdogs.unclaimed_count() as u64,
+            intakes: self.watchdogs.intake_figures(),
+            jobs: self.watchdogs.job_figures(self.pen.now),
             proposals: self.cases.outcomes().clone(),
             ..super::Figures::default()
         };

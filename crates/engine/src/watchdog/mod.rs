@@ -5,9 +5,12 @@
 //! slots asks again after every change and whenever [`Judged::again_at`] comes.
 
 mod bounds;
+#[cfg(test)]
+mod model_tests;
 mod standing;
 mod usual;
+mod whole;
 
 pub(crate) use bounds::{Bounds, bounds};
-pub(crate) use standing::{Ask, Judged, judge, objects_of, rounded};
+pub(crate) use standing::{Ask, Judged, gravity, judge, objects_of, order, rounded, times_out_at};
 pub(crate) use usual::median;

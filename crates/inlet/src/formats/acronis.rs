@@ -24,6 +24,7 @@ pub(super) static FORMAT: Format = Format {
              recognised by sender or signature and by these names alone",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 /// States, the longer before those that they begin with. English ones are documented; of other

@@ -25,6 +25,7 @@ pub(super) static FORMAT: Format = Format {
              the same template, no real mail seen",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 const DEVICES_MAX: usize = 2_000;

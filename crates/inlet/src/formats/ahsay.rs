@@ -22,6 +22,7 @@ pub(super) static FORMAT: Format = Format {
              brackets only some are sure, all others are not understood",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static SUBJECT: LazyLock<Regex> = LazyLock::new(|| {

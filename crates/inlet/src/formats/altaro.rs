@@ -23,6 +23,7 @@ pub(super) static FORMAT: Format = Format {
              general knowledge, no real mail seen: every figure in the subject has to be understood",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 struct Patterns {

@@ -22,6 +22,7 @@ pub(super) static FORMAT: Format = Format {
     source: "subjects and sentences after public parsers of real mails, in English",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static SUBJECT: LazyLock<Regex> = LazyLock::new(|| {

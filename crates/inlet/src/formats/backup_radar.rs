@@ -10,7 +10,7 @@ use model::{Outcome, Says};
 
 use super::{
     Format,
-    cells::{weighed, worse},
+    cells::{MORE_ROWS, ROWS_MAX, weighed, worse},
     signature::explain,
 };
 use crate::{Habits, Letter, Text, text::fold, words};
@@ -22,11 +22,10 @@ pub(super) static FORMAT: Format = Format {
              its own four",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 const SUBJECTS: [&str; 2] = ["backup report csv", "backup csv report"];
-/// Rows of a table that are read.
-const ROWS_MAX: usize = 2_000;
 
 fn recognises(letter: &Letter) -> bool {
     SUBJECTS.iter().any(|it| letter.subject.folded().starts_with(it))
@@ -93,7 +92,7 @@ fn table(text: &Text) -> Vec<Row> {
         return Vec::new();
     };
     let (job, size) = (column("Job"), column("Data Size"));
-    let rows = lines.take(ROWS_MAX).map(|line| {
+    let rows = lines.by_ref().take(ROWS_MAX).map(|line| {
         let cells = cells(line);
         let cell = |at: usize| cells.get(at).map_or_else(String::new, |it| it.trim().to_owned());
         let is_whole = cells.len() >= head.len();
@@ -105,7 +104,13 @@ fn table(text: &Text) -> Vec<Row> {
             size: size.map_or_else(String::new, cell),
         }
     });
-    rows.collect()
+    let mut all: Vec<Row> = rows.collect();
+    if lines.next().is_some() {
+        // Behind them could be the bad news.
+        let (device, none) = (MORE_ROWS.to_owned(), String::new());
+        all.push(Row { device, status: None, at: none.clone(), job: none.clone(), size: none });
+    }
+    all
 }
 
 /// The cells of a line: divided by commas or semicolons, in quotes if they hold such.
@@ -123,4 +128,29 @@ fn cells(line: &str) -> Vec<String> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Attachment;
+
+    #[test]
+    fn a_table_with_more_rows_than_are_read_is_not_good_news() {
+        let says = |rows: usize| {
+            let head = "Device,Status,Backup Date\n";
+            let text = format!("{head}{}", "SRV1,Success,2026-09-20\n".repeat(rows));
+            let attachment = Attachment { name: "a.csv".into(), text: Some(Text::new(&text)) };
+            let letter = Letter {
+                subject: "Backup Report CSV".into(),
+                attachments: vec![attachment],
+                ..Letter::default()
+            };
+            read(&letter, &super::super::tests::habits())
+        };
+        assert_eq!(says(ROWS_MAX).outcome, Some(Outcome::Ok));
+        let cut = says(ROWS_MAX + 1);
+        assert_eq!(cut.outcome, None);
+        assert_eq!(cut.objects.last().unwrap(), &(Arc::from(MORE_ROWS), Outcome::Unclassified));
+    }
 }

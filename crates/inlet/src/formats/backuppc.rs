@@ -22,6 +22,7 @@ pub(super) static FORMAT: Format = Format {
              languages differ, while most of their texts are in English",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static SUBJECTS: LazyLock<[Regex; 2]> = LazyLock::new(|| {

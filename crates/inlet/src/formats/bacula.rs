@@ -28,6 +28,7 @@ pub(super) static FORMAT: Format = Format {
              where the server runs in another language, and then need own rules",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static SUBJECT: LazyLock<Regex> = LazyLock::new(|| {

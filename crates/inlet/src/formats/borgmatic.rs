@@ -24,6 +24,7 @@ pub(super) static FORMAT: Format = Format {
              that of a public container are read; with --verbosity below 1 a good run says nothing",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static WRAPPED: LazyLock<Regex> =

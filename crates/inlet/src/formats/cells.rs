@@ -98,8 +98,10 @@ pub(super) fn part<'a>(shown: &'a str, folded: &str, part: Match<'_>) -> &'a str
     shown[at(before)..at(before + long)].trim()
 }
 
-/// Rows kept of a table.
-const ROWS_MAX: usize = 2_000;
+/// Rows of a table that are read.
+pub(super) const ROWS_MAX: usize = 2_000;
+/// What stands in place of the rows behind these.
+pub(super) const MORE_ROWS: &str = "the table has more rows than are read";
 
 /// A row of a table: the name, and what stands in the column of results, folded.
 pub(super) struct Row {
@@ -126,7 +128,14 @@ pub(super) fn table(text: &Text, names: &[&str], results: &[&str]) -> Vec<Row> {
         let (last, of) = (last.to_owned(), cells.get(result)?.1.to_owned());
         Some(Row { name: cells[name].0.to_owned(), result: of, last })
     });
-    rows.filter(|it| !it.name.is_empty()).take(ROWS_MAX).collect()
+    let mut rows = rows.filter(|it| !it.name.is_empty());
+    let mut all: Vec<Row> = rows.by_ref().take(ROWS_MAX).collect();
+    if rows.next().is_some() {
+        // What follows could be the bad news, so there is a row of which nobody knows the result.
+        let name = MORE_ROWS.to_owned();
+        all.push(Row { last: name.clone(), result: String::new(), name });
+    }
+    all
 }
 
 /// How bad it is.
@@ -175,6 +184,19 @@ mod tests {
         assert_eq!(count(&text, &["success"]), Some(2));
         assert_eq!(count(&text, &["sizes"]), Some(4));
         assert_eq!(count(&text, &["start time"]), None);
+    }
+
+    #[test]
+    fn a_table_that_is_cut_has_a_row_without_a_result() {
+        let of = |rows: usize| {
+            let body = format!("Name\tStatus\n{}", "vm\tok\tall of it\n".repeat(rows));
+            table(&Text::new(&body), &["name"], &["status"])
+        };
+        assert_eq!(of(ROWS_MAX).len(), ROWS_MAX);
+        assert!(of(ROWS_MAX).iter().all(|it| it.result == "ok"));
+        let cut = of(ROWS_MAX + 1);
+        let last = cut.last().unwrap();
+        assert_eq!((cut.len(), &*last.name, &*last.result), (ROWS_MAX + 1, MORE_ROWS, ""));
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(super) static FORMAT: Format = Format {
              the user",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 /// What stands before a line of the log: a mark and a time.

@@ -26,6 +26,7 @@ pub(super) static FORMAT: Format = Format {
              subject and body can be set by the user",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
@@ -145,7 +146,7 @@ fn of_lines(letter: &Letter, habits: &Habits) -> Told {
             if folded.starts_with(']') {
                 inside = None;
             } else if told.reason.is_empty() || kind == "errors:" && told.errors == 0 {
-                told.errors += u64::from(kind == "errors:");
+                told.errors = told.errors.saturating_add(u64::from(kind == "errors:"));
                 told.reason = shown.trim_end_matches(',').to_owned();
             }
             continue;
@@ -237,4 +238,23 @@ fn plain(value: &Value) -> String {
 
 fn first(value: &Value) -> Option<String> {
     value.as_array()?.first().map(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Text, formats::tests::habits};
+
+    /// Found by fuzzing: one error more than can be counted was none.
+    #[test]
+    fn errors_that_cannot_be_counted_are_still_errors_with_one_more() {
+        let body = "MainOperation: Backup\nErrorsActualLength: 1?\nErrors: [\n    no space\n]\n\
+            ParsedResult: Success\n";
+        let subject = Text::new("Success: Duplicati Backup report for Docs");
+        let letter = Letter { subject, body: Text::new(body), ..Letter::default() };
+        assert_eq!(read(&letter, &habits()).outcome, Some(Outcome::Failed));
+        let fine = body.replace("1?", "0").replace("[\n    no space\n]", "[]");
+        let letter = Letter { body: Text::new(&fine), ..letter };
+        assert_eq!(read(&letter, &habits()).outcome, Some(Outcome::Ok));
+    }
 }

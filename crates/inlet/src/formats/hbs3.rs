@@ -24,6 +24,7 @@ pub(super) static FORMAT: Format = Format {
              error has failed",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 const APP: &[&str] = &["nome app", "app name", "application", "applicazione"];

@@ -29,6 +29,7 @@ pub(super) static FORMAT: Format = Format {
              are not understood",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 const TASK: &[&str] = &["backup task", "attività di backup", "datensicherungsaufgabe"];

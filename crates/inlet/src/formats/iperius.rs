@@ -24,6 +24,7 @@ pub(super) static FORMAT: Format = Format {
              own rules",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 const PHRASES: &[(&str, Outcome)] = &[

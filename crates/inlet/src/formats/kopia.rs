@@ -22,6 +22,7 @@ pub(super) static FORMAT: Format = Format {
              seen; bodies are not read but for the first line with an error",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static FAILED: LazyLock<Regex> = LazyLock::new(|| {

@@ -23,6 +23,7 @@ pub(super) static FORMAT: Format = Format {
              the body are less sure",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static SUBJECT: LazyLock<Regex> = LazyLock::new(|| {

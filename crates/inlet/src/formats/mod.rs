@@ -59,6 +59,9 @@ pub struct Format {
     pub recognises: fn(&Letter) -> bool,
     /// What it says. Titles, times of the envelope and limits are filled in by the caller.
     pub read: fn(&Letter, &Habits) -> Says,
+    /// The product's verdict stands in the subject, or in the first or last lines of a text: a long
+    /// one can be judged even if its middle was not read.
+    pub ends_suffice: bool,
 }
 
 /// All formats; the more specific stand before the less.

@@ -22,6 +22,7 @@ pub(super) static FORMAT: Format = Format {
              seen: only sentences about a job that end with a known verdict are understood",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 /// Ends of sentences about a job.

@@ -26,6 +26,7 @@ pub(super) static FORMAT: Format = Format {
              templates can be overridden since version 3.2, and then need own rules",
     recognises,
     read,
+    ends_suffice: true,
 };
 
 static STATUS: LazyLock<Regex> = LazyLock::new(|| {

@@ -21,6 +21,7 @@ pub(super) static FORMAT: Format = Format {
     source: "code of Proxmox VE and a public test with the text of a mail",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static SUBJECT: LazyLock<Regex> =

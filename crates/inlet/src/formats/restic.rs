@@ -28,6 +28,7 @@ pub(super) static FORMAT: Format = Format {
              only the output of restic is a verdict; with --quiet a good run says nothing",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 const PROGRAMS: &[&str] = &["restic", "autorestic", "resticprofile", "rustic", "restic-backup"];

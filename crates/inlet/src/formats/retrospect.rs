@@ -21,6 +21,7 @@ pub(super) static FORMAT: Format = Format {
              it are not understood",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static SUBJECT: LazyLock<Regex> = LazyLock::new(|| {

@@ -23,6 +23,7 @@ pub(super) static FORMAT: Format = Format {
              servers in other languages need own rules",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static SUBJECT: LazyLock<Regex> = LazyLock::new(|| {

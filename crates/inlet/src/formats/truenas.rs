@@ -25,6 +25,7 @@ pub(super) static FORMAT: Format = Format {
              shape of the subject is not sure, so it is not looked at",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static HEAD: LazyLock<Regex> =

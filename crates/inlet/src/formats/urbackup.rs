@@ -24,6 +24,7 @@ pub(super) static FORMAT: Format = Format {
              need own rules",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static SUBJECT: LazyLock<Regex> = LazyLock::new(|| {

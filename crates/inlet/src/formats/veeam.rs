@@ -25,6 +25,7 @@ pub(super) static FORMAT: Format = Format {
              scale-out repositories after the maker's documents",
     recognises: |letter| product(letter) == Some(Product::Replication),
     read: |letter, habits| read(letter, habits, "veeam"),
+    ends_suffice: false,
 };
 
 /// Which of the siblings a mail is from.
@@ -215,7 +216,7 @@ fn head(letter: &Letter, habits: &Habits) -> Head {
         if at == 0 {
             head.name = named(cells[0]);
         }
-        head.outcome = worse(head.outcome, cells.iter().filter_map(|it| state(it.1)).next());
+        head.outcome = worse(head.outcome, cells.iter().filter_map(|it| verdict(it.1)).next());
         if let Some(found) = PATTERNS.processed.captures(line.1) {
             head.processed = found[1].parse().ok().zip(found[2].parse().ok());
         }
@@ -225,6 +226,14 @@ fn head(letter: &Letter, habits: &Habits) -> Head {
         }
     }
     head
+}
+
+/// `Warning`, or `Warning 2 of 2 VMs processed` where both stand in one cell.
+fn verdict(cell: &str) -> Option<Outcome> {
+    let counted =
+        |it: &(&str, &str)| PATTERNS.processed.find(it.1).is_some_and(|it| it.start() == 0);
+    let of_first = || cell.split_once(' ').filter(counted).and_then(|it| state(it.0));
+    state(cell).or_else(of_first)
 }
 
 fn first(folded: &str) -> &str {

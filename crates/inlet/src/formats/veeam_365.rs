@@ -15,4 +15,5 @@ pub(super) static FORMAT: Format = Format {
              Backup & Replication",
     recognises: |letter| veeam::product(letter) == Some(Product::Microsoft365),
     read: |letter, habits| veeam::read(letter, habits, "veeam-365"),
+    ends_suffice: false,
 };

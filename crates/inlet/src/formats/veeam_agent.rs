@@ -15,4 +15,5 @@ pub(super) static FORMAT: Format = Format {
              public fixture",
     recognises: |letter| veeam::product(letter) == Some(Product::Agent),
     read: |letter, habits| veeam::read(letter, habits, "veeam-agent"),
+    ends_suffice: false,
 };

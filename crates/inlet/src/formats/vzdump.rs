@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use model::{Outcome, Says};
 
-use super::Format;
+use super::{Format, cells::weighed};
 use crate::{Habits, Letter, words};
 
 pub(super) static FORMAT: Format = Format {
@@ -17,6 +17,7 @@ pub(super) static FORMAT: Format = Format {
     source: "templates and code of Proxmox VE 7 and 8",
     recognises,
     read,
+    ends_suffice: true,
 };
 
 const SUBJECT: &str = "vzdump backup status (";
@@ -36,22 +37,13 @@ fn read(letter: &Letter, _: &Habits) -> Says {
     };
     let guests = guests(letter);
     Says {
-        outcome: worst(outcome, &guests),
+        outcome: weighed(outcome, &guests),
         text: Arc::from(letter.subject.shown()),
         names: Arc::from(node),
         size: letter.body.labelled(&["total size"]).and_then(words::size),
         duration: letter.body.labelled(&["total running time"]).and_then(words::duration),
         objects: guests,
         ..Says::default()
-    }
-}
-
-/// A run that failed as a whole, but in which some guests are well, is one in part.
-fn worst(outcome: Option<Outcome>, guests: &[(Arc<str>, Outcome)]) -> Option<Outcome> {
-    let well = guests.iter().any(|it| it.1 == Outcome::Ok);
-    match outcome {
-        Some(Outcome::Failed) if well => Some(Outcome::Partial),
-        it => it,
     }
 }
 
@@ -73,4 +65,21 @@ fn guests(letter: &Letter) -> Vec<(Arc<str>, Outcome)> {
         Some((Arc::from(name), status))
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Text, formats::tests::habits};
+
+    /// Found by fuzzing: the subject alone was believed.
+    #[test]
+    fn a_good_subject_over_a_guest_that_failed_is_no_good_news() {
+        let subject = Text::new("vzdump backup status (pve1.acme.example): backup successful");
+        let body = "VMID Name Status Time\n101 erp ok 1s\n102 files err 4s\n";
+        let letter = Letter { subject, body: Text::new(body), ..Letter::default() };
+        assert_eq!(read(&letter, &habits()).outcome, Some(Outcome::Partial));
+        let fine = Letter { body: Text::new(&body.replace("err", "ok")), ..letter };
+        assert_eq!(read(&fine, &habits()).outcome, Some(Outcome::Ok));
+    }
 }

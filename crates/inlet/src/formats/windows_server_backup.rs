@@ -16,7 +16,7 @@ use super::{
     shape::{pattern, whole_lines},
     signature::explain,
 };
-use crate::{Habits, Letter, words};
+use crate::{Habits, Letter, read::OBJECTS_MAX, words};
 
 pub(super) static FORMAT: Format = Format {
     name: "windows-server-backup",
@@ -25,6 +25,7 @@ pub(super) static FORMAT: Format = Format {
              knowledge, in English; no real mail seen",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static PROPERTY: LazyLock<Regex> =
@@ -55,8 +56,8 @@ const FAILED_EVENTS: &[u32] = &[
     561, 564, 612,
 ];
 const WENT_WELL: u32 = 4;
-/// Volumes of one machine that are kept.
-const VOLUMES_MAX: usize = 200;
+/// Volumes of one machine that are kept: one more than a report may have, so that it is said.
+const VOLUMES_MAX: usize = OBJECTS_MAX + 1;
 
 fn recognises(letter: &Letter) -> bool {
     let has = |mark: &str| letter.body.folded().contains(mark);

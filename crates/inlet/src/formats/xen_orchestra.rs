@@ -22,6 +22,7 @@ pub(super) static FORMAT: Format = Format {
     source: "code of its plugin for reports, of 2017 to 2025",
     recognises,
     read,
+    ends_suffice: false,
 };
 
 static SUBJECT: LazyLock<Regex> = LazyLock::new(|| {

@@ -15,6 +15,8 @@
 //! Only passwords are known here; logging in by OAuth2 is not.
 
 mod answer;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod corpus;
 mod dial;
 mod fault;
 mod names;

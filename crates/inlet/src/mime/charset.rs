@@ -26,6 +26,15 @@ pub(super) fn decode(bytes: &[u8], label: Option<&str>) -> String {
     }
 }
 
+/// Can such a text be cut between two lines, and each piece be read by itself?
+pub(super) fn can_be_cut(bytes: &[u8], label: Option<&str>) -> bool {
+    let label = label.map(|it| it.trim().trim_matches('"').to_ascii_lowercase());
+    let is_marked = matches!(bytes, [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+    !is_marked
+        && !bytes.contains(&0)
+        && matches!(label.as_deref().map(kind), None | Some(Kind::Single(_) | Kind::Unknown))
+}
+
 enum Kind<'a> {
     Wide { big: bool },
     Single(&'a str),

@@ -46,6 +46,36 @@ impl Coding {
     }
 }
 
+impl Coding {
+    /// About the last `most` bytes of what `text` stands for, from the begin of a line on; nothing if
+    /// no line begins there. Only the end of `text` is decoded.
+    pub(super) fn tail(self, text: &[u8], most: usize) -> Vec<u8> {
+        // What is written takes at least as much room as what it stands for.
+        let from = text.len().saturating_sub(most);
+        let from = if self == Self::Base64 { group_of_base64(text, from) } else { from };
+        // The first line may begin within an encoded byte, and is left out.
+        let decoded = self.decode(&text[from..], most);
+        let line = decoded.bytes.iter().position(|it| *it == b'\n');
+        line.map(|at| decoded.bytes[at + 1..].to_vec()).unwrap_or_default()
+    }
+}
+
+/// The first place from `from` on at which four letters begin that belong together.
+fn group_of_base64(text: &[u8], from: usize) -> usize {
+    let mut held = 0;
+    for (at, letter) in text.iter().enumerate() {
+        if held == 0 && at >= from {
+            return at;
+        }
+        match (*letter, value_of_base64(*letter)) {
+            (b'=', _) => held = 0,
+            (_, Some(_)) => held = (held + 1) % 4,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
 fn value_of_base64(letter: u8) -> Option<u32> {
     Some(u32::from(match letter {
         b'A'..=b'Z' => letter - b'A',
@@ -271,6 +301,27 @@ mod tests {
         }
         let cut = quoted(b"=41=42=43", 2);
         assert_eq!((cut.bytes.as_slice(), cut.is_cut), (b"AB".as_slice(), true));
+    }
+
+    #[test]
+    fn the_end_of_a_text_is_read_from_the_begin_of_a_line() {
+        let coded = "bGluZSBvbmUKbGluZSB0d28KbGluZSB0aHJlZQo=";
+        assert_eq!(base64(coded.as_bytes(), 100).bytes, b"line one\nline two\nline three\n");
+        for (coding, text) in [
+            (Coding::Plain, "line one\nline two\nline three\n"),
+            (Coding::Quoted, "line=20one\nline=20two\nline three\n"),
+            (Coding::Base64, coded),
+        ] {
+            for most in 12..19 {
+                let tail = coding.tail(text.as_bytes(), most);
+                let tail = std::str::from_utf8(&tail).unwrap();
+                assert!("line two\nline three\n".ends_with(tail), "{coding:?} {most}: {tail:?}");
+            }
+            let most = if coding == Coding::Base64 { 24 } else { 16 };
+            assert_eq!(coding.tail(text.as_bytes(), most), b"line three\n", "{coding:?}");
+        }
+        assert!(Coding::Plain.tail(b"no line begins here", 5).is_empty());
+        assert!(Coding::Base64.tail(b"!!!!====", 5).is_empty());
     }
 
     #[test]

@@ -269,17 +269,50 @@ fn a_mail_of_a_thousand_levels_is_left_at_the_twentieth() {
 }
 
 #[test]
+fn of_a_long_text_the_begin_and_the_end_are_read() {
+    let log = |lines: usize| (0..lines).map(|it| format!("line {it} of the log\r\n"));
+    let long: String = log(100_000).collect();
+    let quoted = long.replace('e', "=65");
+    let lines = |it: &str| it.lines().map(str::to_owned).collect::<Vec<_>>();
+    for (coding, text) in [("8bit", &long), ("quoted-printable", &quoted)] {
+        let mail = format!("Subject: s\r\nContent-Transfer-Encoding: {coding}\r\n\r\n{text}");
+        let it = letter(mail.as_bytes());
+        assert_eq!(it.faults, [Fault::Middle], "{coding}");
+        let read = lines(it.body.shown());
+        let (first, last) = (&read[0], read.last().unwrap());
+        assert_eq!((&**first, &**last), ("line 0 of the log", "line 99999 of the log"));
+        let mark = read.iter().filter(|it| it.starts_with("[what stood here")).count();
+        assert_eq!(mark, 1, "{coding}");
+        // Every line that is there is a whole one.
+        let whole = |it: &&String| it.starts_with("line ") && it.ends_with(" of the log");
+        assert_eq!(read.iter().filter(|it| !whole(it)).count(), 1, "{coding}");
+        assert!(it.body.shown().len() <= TEXT_BYTES_MAX);
+    }
+    // What has no lines, is HTML, or is written in pairs of bytes is not read in pieces.
+    let one = "x".repeat(TEXT_BYTES_MAX + 1);
+    for head in ["", "Content-Type: text/html\r\n", "Content-Type: text/plain; charset=utf-16\r\n"]
+    {
+        let text = if head.is_empty() { &one } else { &long };
+        let it = letter(format!("Subject: s\r\n{head}\r\n{text}").as_bytes());
+        assert_eq!(it.faults, [Fault::Text], "{head}");
+    }
+    // A text that just fits is whole.
+    let fits = format!("{}\n", "y".repeat(TEXT_BYTES_MAX - 1));
+    assert!(letter(format!("Subject: s\n\n{fits}").as_bytes()).faults.is_empty());
+}
+
+#[test]
 fn fifty_megabytes_are_looked_at_and_not_kept() {
     let large = "All is well, said the log again and again and again.\n".repeat(1_000_000);
     let (it, lines) = worked(format!("Subject: s\n\n{large}").as_bytes());
-    assert_eq!((it.faults.as_slice(), lines), ([Fault::Text].as_slice(), 0));
-    assert_eq!(it.body.shown().len(), TEXT_BYTES_MAX);
+    assert_eq!((it.faults.as_slice(), lines), ([Fault::Middle].as_slice(), 0));
+    assert!((TEXT_BYTES_MAX - 200..=TEXT_BYTES_MAX).contains(&it.body.shown().len()));
     let (it, lines) = worked(multipart("mixed", &[&format!("\n{large}")]).as_bytes());
-    assert_eq!(it.faults, [Fault::Text]);
+    assert_eq!(it.faults, [Fault::Middle]);
     assert!(lines <= 1_000_020);
     let attached = format!("Content-Type: text/csv; name=a.csv\n\n{large}");
     let (it, _) = worked(multipart("mixed", &["\nshort", &attached]).as_bytes());
-    assert_eq!((it.faults.as_slice(), it.body.shown()), ([Fault::Text].as_slice(), "short"));
+    assert_eq!((it.faults.as_slice(), it.body.shown()), ([Fault::Middle].as_slice(), "short"));
     // As many attachments as there may be share one room.
     let many = vec![&*attached; 1];
     let (it, _) = worked(multipart("mixed", &many).as_bytes());

@@ -43,6 +43,7 @@ pub(crate) fn job(name: &str, hears: Hears) -> Job {
         retry_grace: Duration::ZERO,
         after: None,
         trust: Trust { token: true, ..Trust::default() },
+        learns: false,
         manual_runs_count: false,
         paused: false,
         hears: Hears { secret_id: name.into(), zone: "Europe/Rome".into(), ..hears },
@@ -304,11 +305,30 @@ fn breaks_too(_: &Letter, _: &Habits) -> Says {
     panic!("a format that breaks down")
 }
 
-static HUGE: Format = Format { name: "huge", title: "", source: "", recognises: knows, read: huge };
-static BREAKS: Format =
-    Format { name: "breaks", title: "", source: "", recognises: knows, read: breaks_too };
-static BREAKS_EARLY: Format =
-    Format { name: "early", title: "", source: "", recognises: breaks, read: huge };
+static HUGE: Format = Format {
+    name: "huge",
+    title: "",
+    source: "",
+    recognises: knows,
+    read: huge,
+    ends_suffice: false,
+};
+static BREAKS: Format = Format {
+    name: "breaks",
+    title: "",
+    source: "",
+    recognises: knows,
+    read: breaks_too,
+    ends_suffice: false,
+};
+static BREAKS_EARLY: Format = Format {
+    name: "early",
+    title: "",
+    source: "",
+    recognises: breaks,
+    read: huge,
+    ends_suffice: false,
+};
 static ONLY_HUGE: &[&Format] = &[&HUGE];
 static ONLY_BREAKS: &[&Format] = &[&BREAKS];
 static ONLY_BREAKS_EARLY: &[&Format] = &[&BREAKS_EARLY];
@@ -407,9 +427,63 @@ fn who_handed_it_over_is_who_the_own_relay_says() {
         heard(&format!("from [203.0.113.5] (helo=[198.51.100.7]) {by}"), "127.0.0.1"),
         own("203.0.113.5", false)
     );
-    assert_eq!(heard(&format!("from x {by} [198.51.100.7]"), "127.0.0.1"), own("127.0.0.1", false));
+    // Nothing is said of where it came from: then nobody stands for it.
+    assert_eq!(heard(&format!("from x {by} [198.51.100.7]"), "127.0.0.1"), own("", false));
     assert_eq!(heard(by, "127.0.0.1"), own("127.0.0.1", false));
     assert_eq!(heard("", "::ffff:198.51.100.9"), own("198.51.100.9", true));
+}
+
+#[test]
+fn a_log_without_its_middle_is_judged_by_the_verdict_line_alone() {
+    let log: String = (0..60_000).map(|it| format!("{it}: ERROR of a disk\n")).collect();
+    let of = |subject: &str, rules: Vec<MailRule>| {
+        says(Hears { rules, ..Hears::default() }, subject, &format!("{TABLE}\n\nLogs\n\n{log}"))
+    };
+    let good = of(GOOD, Vec::new());
+    assert_eq!((good.outcome, &*good.read_by), (Some(Outcome::Ok), "vzdump"));
+    assert_eq!(good.objects, [(Arc::from("101 erp"), Outcome::Ok)]);
+    assert_eq!(of(BAD, Vec::new()).outcome, Some(Outcome::Partial));
+    // An own rule speaks of words, which may stand in what was not read.
+    let ruled = of(GOOD, vec![rule(Outcome::Ok, "vmid")]);
+    assert_eq!(ruled.outcome, Some(Outcome::Unclassified));
+    assert!(ruled.text.contains("has no middle"), "{}", ruled.text);
+    // Nor is it good news in the words of a product whose verdict may stand anywhere.
+    let other = of("[Success] Backup job nightly", Vec::new());
+    assert_eq!(other.outcome, Some(Outcome::Unclassified));
+}
+
+#[test]
+fn what_a_peer_has_called_itself_is_never_its_address() {
+    let by = "by mx.msp.example with ESMTP id 1; Mon, 21 Sep 2026 03:12:44 +0200";
+    let real = Handed::By("203.0.113.5".parse().unwrap());
+    for name in ["nas", "[192.0.2.9]", "192.0.2.9", "x[192.0.2.9]helo=y", "([192.0.2.9]", "helo="] {
+        for from in [
+            format!("from {name} (unknown [203.0.113.5]) (using TLSv1.3 with cipher X) {by}"),
+            format!("from {name} ([203.0.113.5]) {by}"),
+            format!("from {name} (203.0.113.5) {by}"),
+            format!("from unknown (HELO {name}) (203.0.113.5) {by}"),
+            format!("from unknown (HELO {name}) (root@203.0.113.5) {by}"),
+            format!("FROM {name} (nas.acme.example [IPv6:::ffff:203.0.113.5])\r\n\t{by}"),
+        ] {
+            assert_eq!(handed(&from), real, "{from}");
+        }
+    }
+    // A mail system that puts the name behind the address takes no such names.
+    for name in ["nas", "[192.0.2.9]"] {
+        for from in [
+            format!("from [203.0.113.5] (helo={name}) {by}"),
+            format!("from nas.acme.example ([203.0.113.5] helo={name}) {by}"),
+            format!("from x ([203.0.113.5]:5812 helo={name} ident=root) {by}"),
+        ] {
+            assert_eq!(handed(&from), real, "{from}");
+        }
+    }
+    assert_eq!(handed(by), Handed::Here);
+    for from in ["", "from", "from [192.0.2.9] by mx", "from x (y [z]) by mx", "for a by b"] {
+        assert_eq!(handed(from), Handed::Unsure, "{from}");
+    }
+    let twice = "from x (HELO [192.0.2.9]) by y) (203.0.113.5) by mx";
+    assert_eq!(handed(twice), Handed::Unsure);
 }
 
 #[test]

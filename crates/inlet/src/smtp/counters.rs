@@ -45,11 +45,13 @@ pub enum Refusal {
     Idle,
     /// A mail that came too slowly.
     Slow,
+    /// A login that was not right.
+    Login,
 }
 
 impl Refusal {
     /// All of them, with their words.
-    pub const ALL: [(Self, &'static str); 20] = [
+    pub const ALL: [(Self, &'static str); 21] = [
         (Self::Connections, "connections"),
         (Self::PeerConnections, "peer-connections"),
         (Self::PeerRate, "peer-rate"),
@@ -70,6 +72,7 @@ impl Refusal {
         (Self::Session, "session"),
         (Self::Idle, "idle"),
         (Self::Slow, "slow"),
+        (Self::Login, "login"),
     ];
 }
 

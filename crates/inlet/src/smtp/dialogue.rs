@@ -6,7 +6,8 @@
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use smtp_proto::{
-    Error, MAIL_BODY_BINARYMIME, MAIL_REQUIRETLS, MAIL_SMTPUTF8, MailFrom, RcptTo, Request,
+    AUTH_LOGIN, AUTH_PLAIN, Error, MAIL_BODY_BINARYMIME, MAIL_REQUIRETLS, MAIL_SMTPUTF8, MailFrom,
+    RcptTo, Request,
 };
 use tokio::time::Instant;
 
@@ -14,13 +15,14 @@ use super::{
     Refusal, Taker, Welcome,
     crowd::Place,
     limits::Limits,
+    login::{LOGINS_MAX, Method},
     reply::{self, Reply},
     server::{Gate, Intake},
 };
 use crate::Envelope;
 
 /// Errors that are counted where they are found; all others are [`Refusal::Command`].
-const COUNTED: [Reply; 3] = [reply::TLS_FIRST, reply::NOBODY, reply::SIZE];
+const COUNTED: [Reply; 4] = [reply::TLS_FIRST, reply::NOBODY, reply::SIZE, reply::WRONG_LOGIN];
 
 /// Whom a session serves, and for whom.
 pub(super) struct Floor {
@@ -40,6 +42,8 @@ pub(super) struct Dialogue {
     commands: u32,
     errors: u32,
     mails: u32,
+    logged_in: bool,
+    wrong_logins: u32,
 }
 
 /// A mail of which there is the envelope.
@@ -63,6 +67,8 @@ pub(super) enum Step {
     Text(Box<Begun>),
     /// Go on with TLS.
     Secure,
+    /// Hear who it is; what it has said already.
+    Login(Method, String),
     /// Answer and close.
     Close(Reply),
 }
@@ -155,7 +161,9 @@ impl Dialogue {
             Request::Noop { .. } => Step::Say(reply::OK),
             Request::Quit => Step::Close(reply::BYE),
             Request::Help { .. } => Step::Say(reply::HELP),
-            Request::Auth { .. } => Step::Say(reply::NO_AUTH),
+            Request::Auth { mechanism, initial_response } => {
+                self.login(mechanism, &initial_response, more, floor)
+            }
             // What follows them is no command, and must not be read as one.
             Request::Bdat { .. } | Request::Burl { .. } => Step::Close(reply::OFF),
             Request::Vrfy { .. }
@@ -186,6 +194,9 @@ impl Dialogue {
         if floor.intake.tls.is_some() && !self.secure {
             text.push_str("\nSTARTTLS");
         }
+        if self.secure && floor.intake.login.is_some() {
+            text.push_str("\nAUTH PLAIN LOGIN");
+        }
         Step::Say(Reply::lines(250, text))
     }
 
@@ -199,6 +210,41 @@ impl Dialogue {
             Some(_) if self.secure => Step::Say(reply::ORDER),
             Some(_) => Step::Secure,
         }
+    }
+
+    fn login(&self, mechanism: u64, initial: &str, more: bool, floor: &Floor) -> Step {
+        let method = match mechanism {
+            AUTH_PLAIN => Some(Method::Plain),
+            AUTH_LOGIN => Some(Method::Login),
+            _ => None,
+        };
+        if floor.intake.login.is_none() {
+            Step::Say(reply::NO_AUTH)
+        } else if !self.secure {
+            Step::Say(reply::LOGIN_IN_CLEAR)
+        } else if more {
+            floor.close(Refusal::Early, reply::EARLY)
+        } else if self.helo.is_none() || self.mail.is_some() || self.logged_in {
+            Step::Say(reply::ORDER)
+        } else if let Some(method) = method {
+            Step::Login(method, initial.to_owned())
+        } else {
+            Step::Say(reply::NO_METHOD)
+        }
+    }
+
+    /// Somebody has tried to log in.
+    pub(super) fn logs_in(&mut self, user: &[u8], password: &[u8], floor: &Floor) -> Step {
+        if floor.intake.login.as_ref().is_some_and(|it| it.is_right(user, password)) {
+            self.logged_in = true;
+            return Step::Say(reply::LOGGED_IN);
+        }
+        floor.count(Refusal::Login);
+        self.wrong_logins += 1;
+        if self.wrong_logins >= LOGINS_MAX {
+            return Step::Close(reply::ERRORS);
+        }
+        self.judge(Step::Say(reply::WRONG_LOGIN), floor)
     }
 
     fn sender(&mut self, from: &MailFrom<Cow<'_, str>>, floor: &Floor) -> Step {
@@ -260,11 +306,12 @@ impl Dialogue {
             Welcome::Nobody => floor.refuse(Refusal::Nobody, reply::NOBODY),
             Welcome::Later => floor.refuse(Refusal::Unsure, reply::NOT_NOW),
             Welcome::Ours { whose } => {
-                if !floor.gate.crowd.customer(&whose, Instant::now()) {
+                let is_known = !whose.is_empty();
+                if is_known && !floor.gate.crowd.customer(&whose, Instant::now()) {
                     return floor.refuse(Refusal::CustomerRate, reply::RATE);
                 }
                 mail.envelope.recipients.push(to.address.to_string());
-                if !mail.whose.contains(&whose) {
+                if is_known && !mail.whose.contains(&whose) {
                     mail.whose.push(whose);
                 }
                 Step::Say(reply::RECIPIENT_OK)

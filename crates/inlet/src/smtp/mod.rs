@@ -14,12 +14,16 @@
 //! and each peer and each customer has only its share of them.
 
 mod budget;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod corpus;
 mod counters;
 mod crowd;
 mod dialogue;
 mod dots;
 mod limits;
 mod lines;
+mod listener;
+mod login;
 mod reply;
 mod server;
 mod session;
@@ -36,7 +40,9 @@ use model::Moment;
 
 pub use counters::{Counters, Reading, Refusal};
 pub use limits::{Flight, Limits, MAIL_BYTES_MAX, Quota, Times};
-pub use server::{Gate, Intake, bind, converse, serve};
+pub use listener::{Listener, UNIX, bind};
+pub use login::Login;
+pub use server::{Gate, Intake, converse, serve};
 pub use tls::{Keys, KeysError};
 
 use crate::Envelope;
@@ -63,8 +69,9 @@ pub trait Taker: Send + Sync {
 pub enum Welcome {
     /// It is ours.
     Ours {
-        /// Whose share of rate and memory the mail takes: a customer, or one word for all mails of
-        /// which that is not known yet.
+        /// Whose share of rate and memory the mail takes: a customer. Empty if that is not known
+        /// before the mail is read: then it takes that of its peer alone, since a share that all
+        /// such customers had together would let one of them keep the others waiting.
         whose: Arc<str>,
     },
     /// Nobody is called so.
@@ -89,7 +96,16 @@ pub struct Mail {
 #[derive(Debug)]
 pub struct Raw {
     bytes: Vec<u8>,
-    _share: budget::Share,
+    share: budget::Share,
+}
+
+impl Raw {
+    /// Lets go of the bytes. What is there in their place, of so many bytes, is booked for them from
+    /// now on, until this is dropped.
+    pub fn replaced_by(&mut self, bytes: usize) {
+        self.bytes = Vec::new();
+        self.share.shrink(bytes);
+    }
 }
 
 impl Deref for Raw {

@@ -29,6 +29,8 @@ pub(super) const HELP: Reply =
 pub(super) const GO_AHEAD: Reply = reply(354, "", "go ahead; end with a dot on a line of its own");
 pub(super) const GO_SECURE: Reply = reply(220, "2.0.0", "go ahead");
 
+pub(super) const LOGGED_IN: Reply = reply(235, "2.7.0", "that is right");
+
 pub(super) const STOPPING: Reply = reply(421, "4.3.2", "stopping; come again soon");
 pub(super) const CROWDED: Reply = reply(421, "4.3.2", "too many connections; come again later");
 pub(super) const PEER_CROWDED: Reply =
@@ -48,6 +50,10 @@ pub(super) const UNKNOWN: Reply = reply(500, "5.5.2", "no such command");
 pub(super) const LONG_COMMAND: Reply = reply(500, "5.5.2", "the line is too long");
 pub(super) const SYNTAX: Reply = reply(501, "5.5.4", "it is not written like that");
 pub(super) const OFF: Reply = reply(502, "5.5.1", "not done here");
+pub(super) const NO_METHOD: Reply = reply(504, "5.5.4", "log in by PLAIN or LOGIN");
+pub(super) const NO_LOGIN: Reply = reply(501, "5.7.0", "no login then");
+pub(super) const WRONG_LOGIN: Reply = reply(535, "5.7.8", "user or password is wrong");
+pub(super) const LOGIN_IN_CLEAR: Reply = reply(538, "5.7.11", "STARTTLS first");
 pub(super) const NO_AUTH: Reply =
     reply(502, "5.5.1", "AUTH is not offered; the recipient's address is the secret");
 pub(super) const ORDER: Reply = reply(503, "5.5.1", "not now: another command comes first");
@@ -68,6 +74,11 @@ impl Reply {
     /// An answer in several lines.
     pub(super) fn lines(code: u16, text: String) -> Self {
         Self { code, status: "", text: Cow::Owned(text) }
+    }
+
+    /// One more line of a login is wanted.
+    pub(super) fn ask(prompt: &'static str) -> Self {
+        reply(334, "", prompt)
     }
 
     /// Come again, for the reason that the taker has.

@@ -1,34 +1,30 @@
 //! The door: who gets in, and what all who are in share.
 
 use std::{
-    io,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
 
 use super::{
-    Counters, Keys, Limits, Reading, Refusal, Taker,
+    Counters, Keys, Limits, Login, Reading, Refusal, Taker,
     budget::Budget,
     crowd::{Crowd, Place, peer_of},
     dialogue::Floor,
+    listener::{Caller, Listener},
     reply::{self, Reply},
     session::{Session, stopped},
     wire::Wire,
 };
 use crate::Net;
 
-/// Connections that the system keeps for us until we take them.
-const BACKLOG: i32 = 512;
 /// A rest when the system has no descriptors or memory left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -42,7 +38,7 @@ pub struct Gate {
 }
 
 /// One mail server, as configuration has it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Intake {
     /// Its name.
     pub name: Arc<str>,
@@ -55,6 +51,10 @@ pub struct Intake {
     pub tls: Option<Arc<Keys>>,
     /// Nothing is taken before STARTTLS.
     pub tls_only: bool,
+    /// TLS from the first byte instead of STARTTLS.
+    pub tls_first: bool,
+    /// Who may log in; nobody has to.
+    pub login: Option<Login>,
     /// Peers that hand on the mail of many.
     pub relays: Vec<Net>,
 }
@@ -102,29 +102,16 @@ impl Gate {
     }
 }
 
-/// A socket that listens at `address`, for the runtime that this is called on.
-///
-/// # Errors
-/// What the system says: the port is taken, or may not be taken.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A server that is started again does not have to wait for old connections to be forgotten.
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
-}
-
 /// Takes mails at `listener` until `stopping` says otherwise; then what is under way is finished, as
 /// far as that does not take too long.
 pub async fn serve(
     gate: Arc<Gate>,
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     intake: Arc<Intake>,
     taker: Arc<dyn Taker>,
     stopping: watch::Receiver<bool>,
 ) {
+    let listener = listener.into();
     let mut stop = stopping.clone();
     let mut sessions = JoinSet::new();
     loop {
@@ -133,11 +120,9 @@ pub async fn serve(
             () = stopped(&mut stop) => break,
             Some(ended) = sessions.join_next() => note(&gate, ended),
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
+                Ok(caller) => {
                     let taker = Arc::clone(&taker);
-                    if let Some(session) =
-                        welcome(&gate, &intake, taker, stream, peer.ip(), stopping.clone())
-                    {
+                    if let Some(session) = welcome(&gate, &intake, taker, caller, stopping.clone()) {
                         sessions.spawn(session.run());
                     }
                 }
@@ -179,26 +164,22 @@ fn welcome(
     gate: &Arc<Gate>,
     intake: &Arc<Intake>,
     taker: Arc<dyn Taker>,
-    stream: TcpStream,
-    peer: IpAddr,
+    caller: Caller,
     stopping: watch::Receiver<bool>,
 ) -> Option<Session> {
-    let address = peer.to_canonical();
+    let address = caller.address();
     let place = match enter(gate, intake, address) {
         Ok(place) => place,
         Err(reply) => {
             let mut line = Vec::new();
             reply.put(&mut line);
-            // There is room for one line in a new connection; if not, nobody waits for it.
-            SockRef::from(&stream).send(&line).ok();
+            caller.refuse(&line);
             return None;
         }
     };
-    // Answers are small, and each is waited for.
-    stream.set_nodelay(true).ok();
     let (gate, intake) = (Arc::clone(gate), Arc::clone(intake));
     let floor = Floor { gate, intake, taker, address, place };
-    Some(Session::new(floor, Wire::new(Box::new(stream)), stopping))
+    Some(Session::new(floor, Wire::new(caller.into_stream()), stopping))
 }
 
 /// A place for a connection, or what the peer is told instead.

@@ -14,6 +14,7 @@ use super::{
     dialogue::{Begun, Dialogue, Floor, Step},
     dots::{Dots, Fed},
     lines::{self, Flaw, Line},
+    login::{Method, Next, Said},
     reply::{self, Reply},
     wire::{CHUNK_BYTES, Wire},
 };
@@ -56,6 +57,12 @@ impl Session {
 
     /// Speaks until one of both has enough.
     pub(super) async fn run(mut self) {
+        if self.floor.intake.tls_first {
+            match self.shake().await {
+                Some(secured) => self = secured,
+                None => return,
+            }
+        }
         let protocol = if self.floor.intake.lmtp { "LMTP" } else { "ESMTP" };
         let host = &self.floor.intake.host;
         let banner = Reply::lines(220, format!("{host} {protocol}"));
@@ -72,6 +79,13 @@ impl Session {
                 Step::Secure => match self.secure().await {
                     Some(secured) => self = secured,
                     None => return,
+                },
+                Step::Login(method, initial) => match self.login(method, &initial).await {
+                    Ok(Step::Close(reply)) => break reply,
+                    Ok(Step::Say(reply)) => self.say(&reply),
+                    Ok(_) => {}
+                    Err(End::Gone) => return,
+                    Err(End::Close(reply)) => break reply,
                 },
                 Step::Text(begun) => match self.mail(*begun).await {
                     Ok(()) => {}
@@ -101,16 +115,20 @@ impl Session {
 
     /// The next command, and what it means. Answers wait while commands lie there, and go together.
     async fn command(&mut self) -> Result<Step, End> {
+        let bytes = self.line().await?;
+        let input = self.wire.input();
+        let more = input.len() > bytes;
+        let step = self.dialogue.command(&input[..bytes], more, &self.floor);
+        self.wire.read(bytes);
+        Ok(step)
+    }
+
+    /// Waits until a whole line is there; so many bytes it has.
+    async fn line(&mut self) -> Result<usize, End> {
         let mut until = None;
         loop {
             match lines::first(self.wire.input(), self.floor.limits().command_bytes) {
-                Line::Whole(bytes) => {
-                    let input = self.wire.input();
-                    let more = input.len() > bytes;
-                    let step = self.dialogue.command(&input[..bytes], more, &self.floor);
-                    self.wire.read(bytes);
-                    return Ok(step);
-                }
+                Line::Whole(bytes) => return Ok(bytes),
                 Line::Flawed(flaw) => return Err(self.flawed(flaw)),
                 Line::Part => {}
             }
@@ -151,9 +169,14 @@ impl Session {
     }
 
     async fn secure(mut self) -> Option<Self> {
-        let acceptor = self.floor.intake.tls.as_ref()?.acceptor();
         self.say(&reply::GO_SECURE);
         self.flush().await.ok()?;
+        self.shake().await
+    }
+
+    /// Goes on with TLS.
+    async fn shake(mut self) -> Option<Self> {
+        let acceptor = self.floor.intake.tls.as_ref()?.acceptor();
         let handshake = timeout(self.times().handshake, self.wire.secure(&acceptor)).await;
         let Ok(Ok(wire)) = handshake else {
             self.floor.count(Refusal::Handshake);
@@ -163,6 +186,29 @@ impl Session {
         self.dialogue.secured();
         self.wire = wire;
         Some(self)
+    }
+
+    /// Hears who a sender says it is; what follows from that.
+    async fn login(&mut self, method: Method, initial: &str) -> Result<Step, End> {
+        let mut said = Said::new(method);
+        let mut next = match initial {
+            "" => Next::Ask(said.first()),
+            it => said.hear(it.as_bytes()),
+        };
+        loop {
+            match next {
+                Next::Ask(prompt) => {
+                    self.say(&Reply::ask(prompt));
+                    let bytes = self.line().await?;
+                    next = said.hear(&self.wire.input()[..bytes]);
+                    self.wire.read(bytes);
+                }
+                Next::Try(user, password) => {
+                    return Ok(self.dialogue.logs_in(&user, &password, &self.floor));
+                }
+                Next::Stop => return Ok(Step::Say(reply::NO_LOGIN)),
+            }
+        }
     }
 
     /// Reads a mail, has it taken, and tells the peer.
@@ -435,7 +481,7 @@ impl Text {
         }
         self.share.shrink(self.raw.capacity());
         let Begun { envelope, secure, .. } = begun;
-        Mail { envelope, secure, raw: Raw { bytes: self.raw, _share: self.share } }
+        Mail { envelope, secure, raw: Raw { bytes: self.raw, share: self.share } }
     }
 }
 

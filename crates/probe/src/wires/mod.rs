@@ -6,6 +6,8 @@
 pub(crate) mod accept;
 pub(crate) mod certificate;
 pub(crate) mod connect;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod corpus;
 pub(crate) mod errno;
 pub(crate) mod headers;
 pub(crate) mod http;

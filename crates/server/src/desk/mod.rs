@@ -71,8 +71,8 @@ pub(crate) enum ToDesk {
     /// Whom to decide about and by which rules, before any shard has heard of it. Those in `added`
     /// are new: what shards say under their ids is about others until they are named.
     Rules { rules: Box<Rules>, done: Sender<()> },
-    /// The same rules, worked out further ahead.
-    Calendar(Arc<Times>),
+    /// The same rules with the schedules that people have accepted, worked out further ahead.
+    Calendar(Arc<Duty>, Arc<Times>),
     /// Somebody asks.
     Ask { request: Box<Request>, reply: oneshot::Sender<Reply> },
     /// Somebody wants a dead alert tried again; the store has it so.
@@ -139,6 +139,8 @@ pub(crate) struct Ways {
     pub(crate) follow: Box<dyn Fn(Arc<Book>) + Send>,
     /// Called after each commit of something that the desk wanted kept.
     pub(crate) committed: Box<dyn Fn() + Send>,
+    /// Called once it is kept that a person has accepted a schedule.
+    pub(crate) accepted: Box<dyn Fn() + Send>,
     /// Do the others get on?
     pub(crate) watch: Watch,
     /// For metrics.
@@ -236,7 +238,7 @@ struct Thread {
 enum Held {
     Decide(Box<Input>),
     Rules(Box<Rules>, Sender<()>),
-    Calendar(Arc<Times>),
+    Calendar(Arc<Duty>, Arc<Times>),
 }
 
 /// What woke the thread.
@@ -286,7 +288,7 @@ impl Thread {
             PATIENCE_MAX
         });
         let closed = never();
-        let rows = if self.line.is_full() { &closed } else { &self.ways.rows };
+        let rows = if self.line.is_crowded() { &closed } else { &self.ways.rows };
         let none = never();
         let inbox = if self.held.len() >= HELD_MAX { &none } else { &self.ways.inbox };
         select_biased! {
@@ -338,7 +340,7 @@ impl Thread {
                 self.in_turn(Held::Decide(Box::new(Input::Believed(vec![up]))));
             }
             ToDesk::Rules { rules, done } => self.in_turn(Held::Rules(rules, done)),
-            ToDesk::Calendar(times) => self.in_turn(Held::Calendar(times)),
+            ToDesk::Calendar(duty, times) => self.in_turn(Held::Calendar(duty, times)),
             ToDesk::Ask { reply, .. } | ToDesk::Redeliver { reply, .. } if !self.may_decide() => {
                 self.refuse(reply);
             }
@@ -370,7 +372,7 @@ impl Thread {
 
     /// What was heard and its mail are kept together, or its sender keeps it.
     fn hear(&mut self, heard: Box<Heard>, mail: Option<Arc<[u8]>>, reply: oneshot::Sender<Reply>) {
-        let seen = match self.was_heard(&heard.keys) {
+        let seen = match self.was_heard(&self.desk.keys_of(&heard)) {
             Ok(seen) => seen,
             Err(error) => {
                 tracing::error!(%error, "it cannot be said whether a report was heard before");
@@ -421,8 +423,8 @@ impl Thread {
                 self.rules(now, *rules);
                 self.post.owe(done);
             }
-            Held::Calendar(times) => {
-                let outcome = self.desk.turn_calendar(now, times);
+            Held::Calendar(duty, times) => {
+                let outcome = self.desk.turn_calendar(now, duty, times);
                 self.line.keep(outcome);
             }
         }
@@ -525,6 +527,7 @@ impl Thread {
                 }
             }
             Act::Effect(Effect::Order(order)) => self.post.orders().push(order),
+            Act::Effect(Effect::TurnCalendar) => (self.ways.accepted)(),
             Act::Follow(book) => (self.ways.follow)(book),
             Act::Show(reply, alerts) => drop(reply.send(alerts)),
         }

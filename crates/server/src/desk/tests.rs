@@ -30,6 +30,8 @@ enum Deed {
     Sent(Box<Alert>),
     /// By the number of channels of the book.
     Followed(usize),
+    /// Schedules are to be worked out anew.
+    Scheduled,
 }
 
 /// Room in the store of these tests.
@@ -41,7 +43,7 @@ fn ends(doors: Vec<Door>) -> Ends {
     let (kept, receipts) = crossbeam_channel::unbounded();
     let (to_store, store) = crossbeam_channel::bounded(STORE_ROOM);
     let (done, deeds) = crossbeam_channel::unbounded();
-    let following = done.clone();
+    let (following, accepted) = (done.clone(), done.clone());
     let pulse = Arc::<Pulse>::default();
     let ways = Ways {
         inbox,
@@ -54,6 +56,7 @@ fn ends(doors: Vec<Door>) -> Ends {
             following.send(Deed::Followed(book.duty.channels.len())).unwrap();
         }),
         committed: Box::new(|| {}),
+        accepted: Box::new(move || accepted.send(Deed::Scheduled).unwrap()),
         watch: Watch {
             timetable: Box::new(|_| true),
             commits: Box::new(|| 0),
@@ -211,9 +214,25 @@ impl Ends {
         self.deeds.recv_timeout(LONG).unwrap()
     }
 
+    /// A host goes down, and whoever is on the channel is told: by this alert.
+    fn alerts_of_a_dead_host(&self) -> AlertKey {
+        self.rule(rules());
+        self.goes_down();
+        let alerted = self.number_of(has_alert);
+        self.kept.send(Receipt::Kept(alerted)).unwrap();
+        loop {
+            if let Deed::Sent(alert) = self.deed() {
+                return alert.key;
+            }
+        }
+    }
+
     fn ask(&self) -> oneshot::Receiver<Reply> {
+        self.ask_for(Command::Comment { problem: ProblemId(77), text: "x".to_owned() })
+    }
+
+    fn ask_for(&self, command: Command) -> oneshot::Receiver<Reply> {
         let (reply, answered) = oneshot::channel();
-        let command = Command::Comment { problem: ProblemId(77), text: "x".to_owned() };
         let request = Request { by: Actor::engine(), version: None, repeat_key: None, command };
         self.desk.send(ToDesk::Ask { request: Box::new(request), reply }).unwrap();
         answered
@@ -322,15 +341,7 @@ fn canaries_are_judged_at_a_reload_also_by_an_engine_that_began_without_a_past()
 #[test]
 fn while_the_store_takes_nothing_requests_are_refused_and_deliveries_wait_their_turn() {
     let ends = ends(Vec::new());
-    ends.rule(rules());
-    ends.goes_down();
-    let alerted = ends.number_of(has_alert);
-    ends.kept.send(Receipt::Kept(alerted)).unwrap();
-    let key = loop {
-        if let Deed::Sent(alert) = ends.deed() {
-            break alert.key;
-        }
-    };
+    let key = ends.alerts_of_a_dead_host();
     // From here on nobody takes anything out of the store.
     let asked: Vec<_> = (0..2 * (LINE_MAX + STORE_ROOM)).map(|_| ends.ask()).collect();
     ends.desk.send(ToDesk::Delivered(key, Delivery::Taken)).unwrap();
@@ -360,15 +371,7 @@ fn while_the_store_takes_nothing_requests_are_refused_and_deliveries_wait_their_
 #[test]
 fn what_stands_on_a_channel_is_shown_once_it_is_kept() {
     let ends = ends(Vec::new());
-    ends.rule(rules());
-    ends.goes_down();
-    let alerted = ends.number_of(has_alert);
-    ends.kept.send(Receipt::Kept(alerted)).unwrap();
-    let key = loop {
-        if let Deed::Sent(alert) = ends.deed() {
-            break alert.key;
-        }
-    };
+    let key = ends.alerts_of_a_dead_host();
     ends.desk.send(ToDesk::Delivered(key, Delivery::Taken)).unwrap();
     let (reply, mut shown) = oneshot::channel();
     let (channel, recent) = (Arc::from("psa"), LONG);
@@ -380,6 +383,30 @@ fn what_stands_on_a_channel_is_shown_once_it_is_kept() {
     let shown = shown.blocking_recv().unwrap();
     assert_eq!(shown.len(), 1);
     assert_eq!(shown[0].key, key);
+    ends.desk.send(ToDesk::Stop).unwrap();
+    ends.thread.join().unwrap();
+}
+
+#[test]
+fn a_schedule_is_worked_out_once_it_is_kept_that_somebody_has_accepted_it() {
+    let ends = ends(Vec::new());
+    let learning = Rules { duty: Arc::new(crate::schedules::tests::learning()), ..rules() };
+    ends.rule(learning);
+    assert!(matches!(ends.deed(), Deed::Followed(1)));
+    let (job, schedule) = ("acme/nas".into(), "daily by 06:30".into());
+    let mut answered = ends.ask_for(Command::AcceptSchedule { job, schedule });
+    let accepted = ends.number_of(|rows| {
+        let text = |it: &Row| match it {
+            Row::JobMemory(it) => it.accepted.clone(),
+            _ => None,
+        };
+        rows.iter().filter_map(text).any(|it| *it == *"daily by 06:30")
+    });
+    ends.look();
+    assert!(ends.deeds.try_recv().is_err() && answered.try_recv().is_err(), "before it is kept");
+    ends.kept.send(Receipt::Kept(accepted)).unwrap();
+    assert!(matches!(ends.deed(), Deed::Scheduled));
+    assert!(matches!(answered.blocking_recv().unwrap(), Reply::Done { .. }));
     ends.desk.send(ToDesk::Stop).unwrap();
     ends.thread.join().unwrap();
 }

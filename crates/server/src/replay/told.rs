@@ -75,7 +75,7 @@ impl Told {
             let times: Arc<Times> = Arc::new(calendar::times(&self.duty, range, at));
             let outcome = match self.subjects.take() {
                 Some(all) => self.desk.arrange(at, Arc::clone(&self.duty), times, all),
-                None => self.desk.turn_calendar(at, times),
+                None => self.desk.turn_calendar(at, Arc::clone(&self.duty), times),
             };
             self.take(at, outcome, output)?;
         }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use engine::desk::{Desk, Effect, Input};
 use model::{
     Alert, AlertKey, AlertKind, AlertState, Delivery, EventKind, Moment, ProblemId, ProposalId,
-    Reply, Request, Route, Row, WithdrawReason,
+    Reply, Request, Route, Row, Span, WithdrawReason,
 };
 
 use super::{
@@ -33,6 +33,10 @@ pub(crate) enum Cause {
     Changed,
     Asked(u64, Request),
     Delivered(AlertKey, Delivery),
+    /// Something was heard.
+    Heard(u64),
+    /// An intake says how it is.
+    Marked,
     /// The timetable gets on, or does not.
     Progress,
     Wake,
@@ -62,16 +66,20 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// A desk that knows what `shelf` holds; what it makes of that comes out as batches.
+    /// A desk that knows what `shelf` holds; what it makes of that comes out as batches. `away`:
+    /// there was none in this time.
     pub(crate) fn start(
         now: Moment,
         shelf: &Shelf,
-        estate: &Estate,
-        looks: &Looks,
+        (estate, looks): (&Estate, &Looks),
+        away: Option<Span>,
         bug: Option<DeskBug>,
     ) -> (Self, Vec<Batch>) {
         let mut desk = Desk::new(INSTALLATION, 1);
         desk.restore(shelf.past(now).into_iter().filter_map(|it| remembered(it, bug)));
+        if let Some(away) = away {
+            desk.was_away(away);
+        }
         let mut driver = Self {
             desk,
             bug,
@@ -96,7 +104,8 @@ impl Driver {
     }
 
     pub(crate) fn turn_calendar(&mut self, now: Moment, estate: &Estate) -> Batch {
-        let outcome = self.desk.turn_calendar(now, Arc::clone(&estate.times));
+        let outcome =
+            self.desk.turn_calendar(now, Arc::clone(&estate.duty), Arc::clone(&estate.times));
         let (rows, effects) = (outcome.rows, outcome.effects);
         self.falsify(Batch { at: now, cause: Cause::Arranged, rows, effects, held: None })
     }

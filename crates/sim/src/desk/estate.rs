@@ -87,6 +87,22 @@ impl Estate {
         Self { duty: Arc::new(duty), times: Arc::new(times), items, canaries, places }
     }
 
+    /// One in which there is no host, and whatever else `duty` says.
+    pub(crate) fn of(duty: Duty, times: Times) -> Self {
+        Self {
+            duty: Arc::new(duty),
+            times: Arc::new(times),
+            items: Vec::new(),
+            canaries: Vec::new(),
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// The same at other times.
+    pub(crate) fn at(&self, times: Times) -> Self {
+        Self { times: Arc::new(times), ..self.clone() }
+    }
+
     /// What the desk is told of those who are watched.
     pub(crate) fn subjects(&self) -> Vec<Subject> {
         let id = |place: usize| CheckableId(u32::try_from(place).expect("estates are small"));

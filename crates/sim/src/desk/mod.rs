@@ -27,20 +27,22 @@
 //! * Timers fire once, also across restarts; after everything has healed nothing is owed.
 
 mod climate;
-mod driver;
-mod estate;
+pub(crate) mod driver;
+pub(crate) mod estate;
 mod judge;
-mod looks;
+pub(crate) mod looks;
 mod outage;
 mod people;
 mod planted;
-mod post;
+pub(crate) mod post;
 mod sabotage;
-mod shelf;
+pub(crate) mod shelf;
 mod supposed;
 mod world;
 
+pub(crate) use estate::{DAY, Estate, HOUR, MINUTE, SECOND};
 pub use judge::Seen;
+pub(crate) use judge::{mix, tell};
 pub use outage::{OUTAGE_HOSTS_MAX, outage, outage_hosts};
 pub use planted::DeskBug;
 pub use world::{DeskOutcome, run, watch};

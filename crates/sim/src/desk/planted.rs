@@ -1,27 +1,10 @@
 //! Bugs put between the desk and its driver on purpose: what finds none of them proves nothing.
 
-macro_rules! planted {
-    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
-        /// A bug in what stands around the desk.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum DeskBug {
-            $($(#[doc = $doc])+ $name,)+
-        }
-
-        impl DeskBug {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
-
-            /// Its name on the command line.
-            #[must_use]
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$name => $word,)+ }
-            }
-        }
-    };
-}
+use crate::planted::planted;
 
 planted! {
+    /// A bug in what stands around the desk.
+    DeskBug;
     /// Effects are carried out before the rows of the same input are kept.
     EffectsFirst = "effects-before-commit",
     /// Now and then the row of a problem is not kept.
@@ -114,12 +97,4 @@ planted! {
     OverridesForgotten = "restart-forgets-overrides",
     /// A restart lets in again who was sent away.
     TokensRevived = "restart-revives-tokens",
-}
-
-impl DeskBug {
-    /// The bug called `word`.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|it| it.word() == word)
-    }
 }

@@ -7,8 +7,9 @@ use std::{
 };
 
 use model::{
-    Alert, AlertKey, Call, CallId, CallState, Moment, NoteId, Occurrence, OccurrenceKey, Override,
-    PlannedWindow, Problem, ProblemId, Proposal, ProposalId, Row, Silence, Token,
+    Alert, AlertKey, Call, CallId, CallState, Class, JobMemory, MailKey, Moment, NoteId,
+    Occurrence, OccurrenceKey, Override, PlannedWindow, Problem, ProblemId, Proposal, ProposalId,
+    Report, ReportId, Row, Silence, Slot, SlotKey, Standing, Token,
 };
 
 // The store's own bounds: see `past` there.
@@ -24,6 +25,12 @@ const CLOSED_CALLS_MAX: usize = 2_000;
 const OCCURRENCES_WITHIN: Duration = Duration::from_hours(8 * 24);
 /// A repeat of a request is known for one for so long.
 const ANSWERS_WITHIN: Duration = Duration::from_hours(24);
+/// Slots of a job that come back besides those that are open.
+const SLOTS_BACK_MAX: usize = 8;
+/// Hours of which it comes back how many mails there were.
+const HOURS_BACK_MAX: usize = 14 * 24;
+/// Reports without a claim that come back, the newest.
+const UNCLAIMED_BACK_MAX: usize = 10_000;
 
 /// Everything that was committed, but what is only ever added.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +45,12 @@ pub(crate) struct Shelf {
     pub(crate) planned: BTreeMap<NoteId, PlannedWindow>,
     pub(crate) overrides: BTreeMap<NoteId, Override>,
     pub(crate) tokens: BTreeMap<NoteId, Token>,
+    pub(crate) slots: BTreeMap<SlotKey, Slot>,
+    pub(crate) reports: BTreeMap<ReportId, Report>,
+    pub(crate) report_keys: BTreeMap<[u8; 16], ReportId>,
+    pub(crate) memories: BTreeMap<Arc<str>, JobMemory>,
+    pub(crate) mails: BTreeSet<MailKey>,
+    hours: BTreeMap<u64, u32>,
     answered: BTreeMap<Arc<str>, Row>,
 }
 
@@ -61,16 +74,13 @@ impl Shelf {
                 self.overrides.remove(&id);
             }
             Row::Answered(ref key, ..) => drop(self.answered.insert(Arc::clone(key), row.clone())),
-            // No job is watched in these worlds.
-            Row::Event(_)
-            | Row::Decision(_)
-            | Row::Slot(_)
-            | Row::Report(_)
-            | Row::ReportKey(..)
-            | Row::Mail(..)
-            | Row::JobMemory(_)
-            | Row::MailHour(..)
-            | Row::Cursor(..) => {}
+            Row::Slot(it) => drop(self.slots.insert(it.key.clone(), *it)),
+            Row::Report(it) => drop(self.reports.insert(it.id, *it)),
+            Row::ReportKey(key, id, _) => drop(self.report_keys.entry(key).or_insert(id)),
+            Row::Mail(key, ..) => drop(self.mails.insert(key)),
+            Row::JobMemory(it) => drop(self.memories.insert(Arc::clone(&it.job), *it)),
+            Row::MailHour(hour, count) => drop(self.hours.insert(hour, count)),
+            Row::Event(_) | Row::Decision(_) | Row::Cursor(..) => {}
         }
     }
 
@@ -99,7 +109,33 @@ impl Shelf {
         rows.extend(overrides.cloned().map(|it| Row::Override(Box::new(it))));
         rows.extend(self.tokens.values().cloned().map(|it| Row::Token(Box::new(it))));
         rows.extend(self.past_answers(now).into_iter().cloned());
+        self.past_jobs(now, &mut rows);
         rows
+    }
+
+    /// What the ledger of jobs has to know again.
+    fn past_jobs(&self, now: Moment, rows: &mut Vec<Row>) {
+        rows.extend(self.memories.values().cloned().map(|it| Row::JobMemory(Box::new(it))));
+        let mut of_job = (None, 0);
+        let mut slots = Vec::new();
+        for (key, slot) in self.slots.iter().rev() {
+            if of_job.0 != Some(&key.job) {
+                of_job = (Some(&key.job), 0);
+            }
+            // The last ones, and the one behind which they stand.
+            of_job.1 += 1;
+            if slot.standing == Standing::Open || slot.close > now || of_job.1 <= SLOTS_BACK_MAX + 1
+            {
+                slots.push(Row::Slot(Box::new(slot.clone())));
+            }
+        }
+        rows.extend(slots.into_iter().rev());
+        let unclaimed = self.reports.values().rev().filter(|it| it.class == Class::Unclaimed);
+        let unclaimed: Vec<&Report> = unclaimed.take(UNCLAIMED_BACK_MAX).collect();
+        rows.extend(unclaimed.into_iter().rev().cloned().map(|it| Row::Report(Box::new(it))));
+        let hours = self.hours.iter().rev().take(HOURS_BACK_MAX);
+        let hours: Vec<Row> = hours.map(|(hour, count)| Row::MailHour(*hour, *count)).collect();
+        rows.extend(hours.into_iter().rev());
     }
 
     /// Open ones, those that ended lately, and those of calls that are not closed.

@@ -51,7 +51,7 @@ pub(crate) fn fault_in(
 
 impl Twin {
     fn start(now: Moment, shelf: &Shelf, estate: &Estate, looks: &Looks) -> Self {
-        let (driver, _) = Driver::start(now, shelf, estate, looks, None);
+        let (driver, _) = Driver::start(now, shelf, (estate, looks), None, None);
         Self { driver, told: BTreeSet::new() }
     }
 

@@ -6,12 +6,7 @@
 
 mod trials;
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use engine::desk::{Effect, Input};
 use model::{
@@ -30,6 +25,7 @@ use super::{
     shelf::Shelf,
 };
 use crate::{
+    agenda::Agenda,
     dice::{Dice, MILLION},
     trace::Trace,
 };
@@ -162,40 +158,13 @@ pub(super) enum What {
     Inspect,
 }
 
-struct Entry {
-    at: Moment,
-    order: u64,
-    what: What,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
-
 pub(super) struct World {
     pub(super) dice: Dice,
     pub(super) climate: Climate,
     pub(super) now: Moment,
     heal_at: Moment,
     end: Moment,
-    heap: BinaryHeap<Reverse<Entry>>,
-    order: u64,
+    agenda: Agenda<What>,
     pub(super) estate: Estate,
     pub(super) looks: Looks,
     incarnations: Vec<u64>,
@@ -253,8 +222,7 @@ impl World {
             now: start,
             heal_at,
             end: heal_at.after(QUIET),
-            heap: BinaryHeap::new(),
-            order: 0,
+            agenda: Agenda::default(),
             incarnations: vec![0; estate.items.len()],
             estate,
             looks,
@@ -285,8 +253,7 @@ impl World {
     }
 
     fn push_at(&mut self, at: Moment, what: What) {
-        self.order += 1;
-        self.heap.push(Reverse(Entry { at, order: self.order, what }));
+        self.agenda.push(at, what);
     }
 
     fn is_healed(&self) -> bool {
@@ -305,7 +272,7 @@ impl World {
     pub(super) fn live(&mut self) {
         self.begin();
         while self.judge.fault.is_none() && self.events < self.events_max {
-            let next = self.heap.peek().map(|it| it.0.at);
+            let next = self.agenda.next();
             let wake = self.driver.as_ref().and_then(Driver::next_wake);
             let wake = wake.map(|it| it.max(self.now).max(self.asleep_until));
             let (Some(at), wakes) = (wake.into_iter().chain(next).min(), wake) else { break };
@@ -318,7 +285,7 @@ impl World {
                 self.wake();
                 continue;
             }
-            let Some(Reverse(Entry { at, what, .. })) = self.heap.pop() else { break };
+            let Some((at, what)) = self.agenda.pop() else { break };
             self.now = self.now.max(at);
             if self.now < self.asleep_until && is_for_process(&what) {
                 self.push_at(self.asleep_until, what);
@@ -703,6 +670,7 @@ impl World {
                 }
             }
             Effect::Order(ToShard::Parents { .. }) => {}
+            Effect::TurnCalendar => self.turn_calendar(),
         }
     }
 
@@ -814,7 +782,8 @@ impl World {
         note!(self, "start");
         self.mail_at = self.now;
         self.awake_since = self.now;
-        let started = Driver::start(self.now, &self.shelf, &self.estate, &self.looks, self.bug);
+        let started =
+            Driver::start(self.now, &self.shelf, (&self.estate, &self.looks), None, self.bug);
         self.driver = Some(started.0);
         self.judge.restarted();
         started.1.into_iter().for_each(|it| self.enqueue(it));
@@ -844,6 +813,10 @@ impl World {
 
     fn calendar(&mut self) {
         self.push(DAY, What::Calendar);
+        self.turn_calendar();
+    }
+
+    fn turn_calendar(&mut self) {
         let Some(driver) = &mut self.driver else { return };
         let batch = driver.turn_calendar(self.now, &self.estate);
         self.enqueue(batch);

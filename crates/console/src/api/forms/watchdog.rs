@@ -93,7 +93,6 @@ impl From<&JobView> for WatchdogLine {
     fn from(it: &JobView) -> Self {
         let memory = it.memory.as_ref();
         let last = it.last.as_ref();
-        let accepted = memory.and_then(|it| it.accepted.as_ref());
         Self {
             name: it.job.name.to_string(),
             customer: it.customer.to_string(),
@@ -112,7 +111,7 @@ impl From<&JobView> for WatchdogLine {
             kept: memory.map_or(0, |it| it.kept),
             paused: it.job.paused || memory.is_some_and(|it| it.paused.is_some()),
             problem: it.problem.map(|it| it.0),
-            schedule: accepted.unwrap_or(&it.job.schedule.text).to_string(),
+            schedule: it.job.schedule.text.to_string(),
         }
     }
 }

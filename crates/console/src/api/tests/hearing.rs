@@ -64,6 +64,7 @@ fn job(customer: &str) -> Job {
         retry_grace: Duration::ZERO,
         after: None,
         trust: Trust { token: true, ..Trust::default() },
+        learns: false,
         manual_runs_count: false,
         paused: false,
         hears: Hears { ping: true, ..Hears::default() },

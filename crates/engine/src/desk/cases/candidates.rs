@@ -98,6 +98,7 @@ fn things(about: &About) -> Vec<&str> {
         },
         About::Job(_) => vec!["backup", "watchdog"],
         About::Site(_) => vec!["site"],
+        About::Outage(_) => vec!["backup", "outage"],
         About::Own(_) => vec!["own"],
     }
 }

@@ -172,6 +172,21 @@ impl Cases {
         }
     }
 
+    /// The problem is a part of something larger, which is proposed in its place. `false` if it has
+    /// no open proposal, or somebody has looked at that.
+    pub(crate) fn fold(&mut self, problem: &Problem, why: &str, pen: &mut Pen) -> bool {
+        let Some(id) = self.index.proposals.get(&problem.about).copied() else { return false };
+        let own = self.proposals.get(&id).filter(|it| it.problem == problem.id && !it.touched);
+        if own.is_none() {
+            return false;
+        }
+        let at = pen.now;
+        self.forget_pending(id);
+        self.change_proposal(id, pen, |it| it.state = ProposalState::Withdrawn { at });
+        self.proposal_event(id, EventKind::ProposalWithdrawn, "engine", why.to_owned(), pen);
+        true
+    }
+
     /// The problem of an open proposal has ended.
     pub(super) fn cause_is_gone(&mut self, id: ProposalId, problem: &Problem, pen: &mut Pen) {
         let Some(proposal) = self.proposals.get(&id).filter(|it| it.problem == problem.id) else {

@@ -44,7 +44,10 @@ impl Cases {
         }
         let Some(id) = self.index.call_of(problem.id) else { return };
         let Some(call) = self.calls.get(&id) else { return };
-        if all_over(call, Some(problem.id), world) {
+        // Who waits for several runs to go well is not done with the first.
+        let waits_for_runs =
+            matches!(&call.state, CallState::Suspended { wait: Wait::Slots { .. }, .. });
+        if !waits_for_runs && all_over(call, Some(problem.id), world) {
             self.make_ready(id, "all its problems are over", pen);
         }
     }

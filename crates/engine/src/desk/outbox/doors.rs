@@ -88,22 +88,25 @@ impl Door {
         }
     }
 
-    /// The next one that may go now; it has left the queue.
+    /// The next one that may go now; it has left the queue. What failed before the channel was
+    /// mended goes before all that came meanwhile: it is what people have waited for longest.
     pub(super) fn pick(&mut self, now: Moment) -> Option<Item> {
         if self.is_full() || now < self.rest_until {
             return None;
         }
-        let &(at, turn) = self.queue.first_key_value()?.0;
-        if at <= now {
-            let item = self.queue.remove(&(at, turn));
-            if let Some(Item::Retry(_, failed_in)) = item {
-                self.failed.remove(&(failed_in, at, turn));
-            }
-            return item;
+        if let Some((mended, at, turn)) = self.first_released() {
+            self.failed.remove(&(mended, at, turn));
+            return self.queue.remove(&(at, turn));
         }
-        let (mended, at, turn) = self.first_released()?;
-        self.failed.remove(&(mended, at, turn));
-        self.queue.remove(&(at, turn))
+        let &(at, turn) = self.queue.first_key_value()?.0;
+        if at > now {
+            return None;
+        }
+        let item = self.queue.remove(&(at, turn));
+        if let Some(Item::Retry(_, failed_in)) = item {
+            self.failed.remove(&(failed_in, at, turn));
+        }
+        item
     }
 
     /// The first one that failed before the channel was mended.
@@ -176,6 +179,39 @@ impl Door {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn once_a_channel_is_mended_what_failed_goes_before_what_came_meanwhile() {
+        let now = Moment::from_secs(1_000);
+        let far = now.after(Duration::from_secs(3_600));
+        let mut door = Door::new(Arc::from("sms"));
+        for turn in 0..FAILURES_IN_ROW_MAX {
+            door.sent();
+            door.failed(now, None);
+            door.put_back(far, u64::from(turn), AlertKey(u128::from(turn)));
+        }
+        let late = AlertKey(u128::MAX);
+        door.put(now, 1_000, Item::Alert(late));
+        let probe_at = door.next_at().expect("it is probed some time");
+        assert_eq!(door.pick(now), None, "a broken channel rests");
+        assert_eq!(door.pick(probe_at), Some(Item::Alert(late)));
+        door.put(now, 1_001, Item::Alert(late));
+        door.sent();
+        door.taken();
+        for turn in 0..FAILURES_IN_ROW_MAX {
+            let failed = Item::Retry(AlertKey(u128::from(turn)), 0);
+            assert_eq!(door.pick(probe_at), Some(failed), "long before its time");
+        }
+        assert_eq!(door.pick(probe_at), Some(Item::Alert(late)));
+        assert_eq!(door.next_at(), None, "nothing is left behind");
+        // One that fails again waits for its time, or for the next mending: it blocks nobody.
+        door.sent();
+        door.failed(probe_at, None);
+        door.put_back(far, 1, AlertKey(1));
+        door.put(now, 1_002, Item::Alert(late));
+        assert_eq!(door.pick(probe_at), Some(Item::Alert(late)));
+        assert_eq!(door.pick(probe_at), None);
+    }
 
     #[test]
     fn what_was_on_its_way_when_a_channel_broke_is_one_failure_and_not_many() {

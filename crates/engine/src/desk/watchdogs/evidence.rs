@@ -51,6 +51,7 @@ impl Watchdogs {
             Some(at) => notes.push(format!("last good run ended {} ago", rounded(now.since(at)))),
             None => notes.push("no good run is known".to_owned()),
         }
+        notes.extend(self.host_notes(&book.job, slot, now));
         notes.extend(self.others(slot, now));
         notes.extend(self.near(slot, now));
         let before: Vec<&str> = book

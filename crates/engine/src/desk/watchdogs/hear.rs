@@ -7,12 +7,18 @@
 use std::{sync::Arc, time::Duration};
 
 use model::{
-    Class, Entry, EventKind, Heard, Job, Moment, Outcome, Report, ReportId, Row, Slot, Standing,
-    TimeSource,
+    Class, Entry, EventKind, Heard, Job, Moment, Outcome, Report, ReportId, Reporting, Row, Says,
+    Slot, Standing, TimeSource,
 };
 
-use super::{Book, ENTRIES_MAX, Finding, KEYS_MAX, UNCLAIMED_MAX, Watchdogs, look::World};
-use crate::desk::pen::{Note, Pen};
+use super::{
+    Book, ENTRIES_MAX, Finding, KEYS_MAX, UNCLAIMED_MAX, Watchdogs,
+    look::{World, is_final},
+};
+use crate::{
+    desk::pen::{Note, Pen},
+    watchdog::{gravity, order},
+};
 
 /// Clocks of senders may be so far ahead of ours.
 const AHEAD_MAX: Duration = Duration::from_secs(15 * 60);
@@ -31,17 +37,39 @@ impl Watchdogs {
         pen: &mut Pen,
     ) -> ReportId {
         let id = ReportId(pen.id());
-        let seen = seen || heard.keys.iter().any(|it| self.keys.contains_key(it));
-        for key in &heard.keys {
-            self.remember_key(*key, id);
-            pen.rows.push(Row::ReportKey(*key, id, heard.at));
+        let seen = seen || self.keys_of(&heard).iter().any(|it| self.keys.contains_key(it));
+        for key in self.own_keys(&heard) {
+            self.remember_key(key, id);
+            pen.rows.push(Row::ReportKey(key, id, heard.at));
         }
         if *heard.intake != *super::intakes::CONSOLE {
             self.intakes.count(heard.at, pen);
         }
-        let report = self.report_of(heard, id);
-        self.take(report, seen, world, pen);
+        let report = Self::report_of(heard, id);
+        let came = report.at;
+        self.take(report, (seen, came), world, pen);
         id
+    }
+
+    /// The keys by which a report may have been heard before: the store is to be asked for them.
+    pub(crate) fn keys_of(&self, heard: &Heard) -> Vec<[u8; 16]> {
+        let mut keys = heard.keys.clone();
+        keys.extend(self.own_keys(heard).into_iter().filter(|it| !heard.keys.contains(it)));
+        keys
+    }
+
+    /// The keys by which a report is known from now on. Whoever can guess the id of a mail to come
+    /// must not make it look like a repeat: what has not proved itself is only the same as
+    /// something that has not either, and that says the same.
+    fn own_keys(&self, heard: &Heard) -> Vec<[u8; 16]> {
+        let book = heard.job.as_ref().and_then(|it| self.books.get(it));
+        if book.is_none_or(|it| heard.proof.satisfies(&it.job.trust)) {
+            return heard.keys.clone();
+        }
+        let outcome = heard.says.outcome.unwrap_or(Outcome::Unclassified);
+        let mark = 1 + outcome as u8;
+        let apart = |key: &[u8; 16]| key.map(|it| it ^ mark);
+        heard.keys.iter().map(apart).collect()
     }
 
     /// A person says for which job an unclaimed report is. `false` if there is no such report or
@@ -60,7 +88,8 @@ impl Watchdogs {
         let Some(mut report) = self.unclaimed.remove(&id) else { return false };
         report.job = Some(Arc::clone(job));
         report.proof.vouched = Some(Arc::clone(by));
-        self.take(report, false, world, pen);
+        // Until now it was nobody's: its slot may have closed meanwhile.
+        self.take(report, (false, pen.now), world, pen);
         true
     }
 
@@ -73,15 +102,14 @@ impl Watchdogs {
         true
     }
 
-    fn report_of(&self, heard: Heard, id: ReportId) -> Report {
-        let (ran_at, ran_by) = time_of(&heard);
+    fn report_of(heard: Heard, id: ReportId) -> Report {
         Report {
             id,
             version: 0,
             customer: Arc::from(""),
             at: heard.at,
-            ran_at,
-            ran_by,
+            ran_at: heard.at,
+            ran_by: TimeSource::Arrival,
             intake: heard.intake,
             peer: heard.peer,
             from: heard.from,
@@ -94,8 +122,18 @@ impl Watchdogs {
         }
     }
 
-    fn take(&mut self, mut report: Report, seen: bool, world: &dyn World, pen: &mut Pen) {
+    /// `came`: when it came in, or was found to be for its job.
+    fn take(
+        &mut self,
+        mut report: Report,
+        (seen, came): (bool, Moment),
+        world: &dyn World,
+        pen: &mut Pen,
+    ) {
         let job = report.job.clone().filter(|it| self.books.contains_key(it));
+        let book = job.as_ref().and_then(|it| self.books.get(it));
+        let reporting = book.map(|it| it.job.reporting).unwrap_or_default();
+        (report.ran_at, report.ran_by) = time_of(&report.says, report.at, reporting);
         if let Some(job) = &job {
             // Its slot may have to be opened first, and stands as it is without this report.
             self.look_at(job, world, pen);
@@ -104,7 +142,10 @@ impl Watchdogs {
         match book {
             Some(book) => {
                 report.customer = Arc::clone(&book.customer);
-                report.class = if seen { Class::Duplicate } else { book.place(&mut report, pen) };
+                report.class = match seen {
+                    true => Class::Duplicate,
+                    false => book.place(&mut report, came, pen),
+                };
                 book.memory.last_heard = Some(report.at);
                 book.remember(pen);
             }
@@ -117,10 +158,14 @@ impl Watchdogs {
         if report.class == Class::Unclaimed {
             self.keep_unclaimed(report.clone(), pen);
         }
+        let slot = report.slot.filter(|_| report.class == Class::Counted);
         pen.rows.push(Row::Report(Box::new(report)));
-        if let Some(job) = job {
-            self.look_at(&job, world, pen);
+        let Some(job) = job else { return };
+        if let Some(slot) = slot {
+            // It may have closed since the report came in.
+            self.judge_slot(&job, slot, world, pen);
         }
+        self.look_at(&job, world, pen);
     }
 
     /// A run that no slot expects: its failure is told all the same. Where nothing is expected at
@@ -173,7 +218,7 @@ impl Watchdogs {
 
 impl Book {
     /// Says of which class a report is; puts it into its slot if it counts.
-    fn place(&mut self, report: &mut Report, pen: &mut Pen) -> Class {
+    fn place(&mut self, report: &mut Report, came: Moment, pen: &mut Pen) -> Class {
         let outcome = report.says.outcome.unwrap_or(Outcome::Unclassified);
         if outcome == Outcome::Other {
             return Class::Aside;
@@ -185,16 +230,20 @@ impl Book {
         if outcome.is_final() && proved {
             self.learn_run(report.ran_at);
         }
-        if outcome == Outcome::Started {
-            self.memory.running_since = Some(report.ran_at);
-        } else {
-            self.memory.running_since = None;
+        if proved {
+            let began = outcome == Outcome::Started;
+            self.memory.running_since = began.then_some(report.ran_at);
+            self.memory.origins = super::outages::origins(report);
+        }
+        if proved && *report.intake != *super::intakes::CONSOLE {
+            self.memory.heard_by = Some(Arc::clone(&report.intake));
         }
         let Some(mut slot) = self.slot_at(report.ran_at, pen.now).cloned() else {
             return self.place_outside(report);
         };
         report.slot = Some(slot.key.at);
-        if pen.now >= slot.close {
+        // What came before it closed counts, however late it is read.
+        if is_final(&slot, came) {
             return Class::Orphan;
         }
         enter(&mut slot, entry_of(report, outcome, proved));
@@ -241,17 +290,17 @@ fn needs_proof(outcome: Outcome) -> bool {
 }
 
 /// The time of the run: the first that is sane of the report's own words, when it was sent and when
-/// it came.
-fn time_of(heard: &Heard) -> (Moment, TimeSource) {
-    let sane = |it: &Moment| *it <= heard.at.after(AHEAD_MAX) && it.after(AGO_MAX) >= heard.at;
-    let says = &heard.says;
+/// it came. A digest is a run of its own: the times in it are those of what it tells of.
+fn time_of(says: &Says, at: Moment, reporting: Reporting) -> (Moment, TimeSource) {
+    let sane = |it: &Moment| *it <= at.after(AHEAD_MAX) && it.after(AGO_MAX) >= at;
     let own = match says.outcome {
+        _ if reporting == Reporting::Digest => None,
         Some(Outcome::Started) => says.began_at,
         _ => says.ended_at,
     };
     let own = own.filter(sane).map(|it| (it, TimeSource::Body));
     let sent = says.sent_at.filter(sane).map(|it| (it, TimeSource::Sent));
-    own.or(sent).unwrap_or((heard.at, TimeSource::Arrival))
+    own.or(sent).unwrap_or((at, TimeSource::Arrival))
 }
 
 fn entry_of(report: &Report, outcome: Outcome, proved: bool) -> Entry {
@@ -269,16 +318,21 @@ fn entry_of(report: &Report, outcome: Outcome, proved: bool) -> Entry {
     }
 }
 
-/// Puts an entry into its place in time. If there is no room, the oldest that does not matter goes.
+/// Puts an entry into its place. If there is no room, what matters least goes: that something began,
+/// then the mildest word that proves nothing, then the oldest.
 fn enter(slot: &mut Slot, entry: Entry) {
-    if slot.entries.len() >= ENTRIES_MAX {
-        slot.more += 1;
-        let idle = slot.entries.iter().position(|it| it.outcome == Outcome::Started);
-        slot.entries.remove(idle.unwrap_or(0));
-    }
-    let order = |it: &Entry| (it.ran_at, it.at, it.report);
     let at = slot.entries.partition_point(|it| order(it) <= order(&entry));
     slot.entries.insert(at, entry);
+    if slot.entries.len() > ENTRIES_MAX {
+        let weight = |it: &Entry| match (it.outcome, it.proved) {
+            (Outcome::Started, _) => (0, 0),
+            (said, false) => (1, gravity(said)),
+            (_, true) => (2, 0),
+        };
+        let least = (0..slot.entries.len()).min_by_key(|it| weight(&slot.entries[*it]));
+        slot.entries.remove(least.unwrap_or(0));
+        slot.more += 1;
+    }
     if slot.standing == Standing::Missing {
         slot.corrected = true;
     }

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{Intake, IntakeState, Job, JobKind, Moment, Row, Span};
 
-use super::Finding;
+use super::{Finding, IntakeFigures};
 use crate::desk::pen::Pen;
 
 /// An intake that cannot hear for so long is trouble of ours.
@@ -44,6 +44,16 @@ pub(super) struct Intakes {
     /// Mails in each hour since 1970, the last ones.
     hours: BTreeMap<u64, u32>,
     silent: bool,
+    /// Of which an earlier process has told that they cannot hear, and when.
+    told_before: BTreeMap<Arc<str>, Moment>,
+}
+
+/// By which ways a job is heard.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ways<'a> {
+    pub(super) job: &'a Job,
+    /// The intake of mail by which it was last heard.
+    pub(super) usual: Option<&'a str>,
 }
 
 #[derive(Debug)]
@@ -62,23 +72,40 @@ impl Intakes {
         self.away = Some(away);
     }
 
-    pub(super) fn arrange(&mut self, of: &model::Intakes, now: Moment) {
-        let began = *self.began.get_or_insert(now);
+    /// People were told at `at` that the intake called `name` cannot hear.
+    pub(super) fn was_told(&mut self, name: &str, at: Moment) {
+        match name {
+            MAIL => self.silent = true,
+            _ => drop(self.told_before.insert(Arc::from(name), at)),
+        }
+    }
+
+    /// Gives those of which people were told that they cannot hear, and which are there no more.
+    pub(super) fn arrange(&mut self, of: &model::Intakes, now: Moment) -> Vec<Arc<str>> {
+        self.began.get_or_insert(now);
+        let told_before = std::mem::take(&mut self.told_before);
         let mut old = std::mem::take(&mut self.ways);
         let console = (Arc::from(CONSOLE), false);
         let all = of.all.iter().map(|it: &Intake| (Arc::clone(&it.name), it.keeps));
         for (name, keeps) in all.chain([console]) {
+            // It was deaf when it was told, and for all that is known until now.
+            let told = told_before.get(&name);
+            let was_deaf = told.map(|it| Span { from: it.before(DEAF_AFTER), until: now });
             let fresh = || Ear {
                 keeps,
-                read_until: self.away.map_or(began, |it| it.from),
+                // Nobody knows what an earlier process had left unread.
+                read_until: Moment::ZERO,
                 deaf_since: None,
                 text: Arc::from(""),
-                told: false,
-                deaf: self.away.filter(|_| !keeps).into_iter().collect(),
+                told: told.is_some(),
+                deaf: self.away.into_iter().chain(was_deaf).filter(|_| !keeps).collect(),
             };
             let ear = old.remove(&name).map(|it| Ear { keeps, ..it }).unwrap_or_else(fresh);
             self.ways.insert(name, ear);
         }
+        let told = old.into_iter().filter(|it| it.1.told).map(|it| it.0);
+        let told = told.chain(told_before.into_keys());
+        told.filter(|it| !self.ways.contains_key(it)).collect()
     }
 
     /// What an intake says of itself.
@@ -128,7 +155,7 @@ impl Intakes {
                 let text = format!("nothing can be heard: {}", ear.text);
                 findings.push(Finding::Deaf { intake: Arc::clone(name), text });
                 ear.told = true;
-            } else if ear.told && ear.deaf_since.is_none() {
+            } else if ear.told && ear.deaf_since.is_none() && ear.read_until > Moment::ZERO {
                 findings.push(Finding::Hears { intake: Arc::clone(name) });
                 ear.told = false;
             }
@@ -145,39 +172,52 @@ impl Intakes {
         }
     }
 
-    /// Was there next to no mail in the last whole hour, though there usually is?
+    /// Was there next to no mail in the last whole hour, though there usually is at this time of the
+    /// day, and was on this day of the week?
     fn is_silent(&self, now: Moment) -> bool {
         let Some(last) = hour_of(now).checked_sub(1) else { return false };
         if self.began.is_none_or(|it| hour_of(it) >= last) {
             return false; // We were not there for the whole of it.
         }
-        let same: Vec<u32> = (1..=14)
-            .filter_map(|days| last.checked_sub(days * 24))
-            .filter_map(|hour| self.hours.get(&hour).copied())
-            .collect();
+        let days_ago = |days: u64| last.checked_sub(days * 24).and_then(|it| self.heard_in(it));
+        let same: Vec<u32> = (1..=14).filter_map(days_ago).collect();
         let Some(usual) = crate::watchdog::median(&same) else { return false };
-        let heard = self.hours.get(&last).copied().unwrap_or(0)
-            + self.hours.get(&(last + 1)).copied().unwrap_or(0);
+        let weekly = [7, 14].into_iter().filter_map(days_ago).min();
+        let usual = weekly.map_or(usual, |it| it.min(usual));
+        let count = |hour| self.hours.get(&hour).copied().unwrap_or(0);
+        let heard = count(last).saturating_add(count(last + 1));
         same.len() >= HOURS_KNOWN_MIN
             && usual >= USUAL_MIN
             && u64::from(heard) * 100 < u64::from(usual) * u64::from(SILENT_PERCENT)
     }
 
-    fn of<'a>(&'a self, job: &'a Job) -> impl Iterator<Item = &'a Ear> + 'a {
+    /// Mails in an hour of which something is known; where none is written there was none.
+    fn heard_in(&self, hour: u64) -> Option<u32> {
+        let known = self.hours.first_key_value().is_some_and(|it| *it.0 <= hour);
+        known.then(|| self.hours.get(&hour).copied().unwrap_or(0))
+    }
+
+    /// Those by which a job may be heard, and whether it usually is.
+    fn of<'a>(&'a self, ways: &Ways<'a>) -> impl Iterator<Item = (bool, &'a Ear)> + 'a {
+        let job = ways.job;
+        let usual = ways.usual.filter(|it| self.ways.contains_key(*it));
         let by_mail =
             job.kind == JobKind::Machine && (!job.hears.ping || !job.hears.mail.is_empty());
         let by_console = job.hears.ping || job.kind == JobKind::Person;
-        let ears = self.ways.iter();
-        ears.filter(move |(name, _)| if &***name == CONSOLE { by_console } else { by_mail })
-            .map(|it| it.1)
+        self.ways.iter().filter_map(move |(name, ear)| match &**name {
+            CONSOLE => by_console.then_some((true, ear)),
+            name => by_mail.then(|| (usual.is_none_or(|it| it == name), ear)),
+        })
     }
 
-    /// Has everything been read that may have come for `job` until `due`?
-    pub(super) fn all_read(&self, job: &Job, due: Moment, now: Moment) -> bool {
+    /// Has everything been read that may have come for a job until `due`? A way by which it usually
+    /// does not come is not waited for once it is known to be deaf: one broken mailbox does not hold
+    /// the jobs of all others.
+    pub(super) fn all_read(&self, job: &Ways<'_>, due: Moment, now: Moment) -> bool {
         if now < due || self.silent {
             return false;
         }
-        self.of(job).all(|ear| {
+        self.of(job).filter(|it| it.0 || !it.1.told).all(|(_, ear)| {
             let missed = self.away.is_some_and(|it| !ear.keeps && due >= it.from);
             let catching_up =
                 missed && self.began.is_some_and(|it| due < it && now < it.after(CATCH_UP));
@@ -186,11 +226,21 @@ impl Intakes {
     }
 
     /// Were we deaf for so long within this time that nothing can be said?
-    pub(super) fn was_deaf(&self, job: &Job, within: Span) -> bool {
-        self.of(job).any(|ear| {
+    pub(super) fn was_deaf(&self, job: &Ways<'_>, within: Span) -> bool {
+        self.of(job).filter(|it| it.0).any(|(_, ear)| {
             let spans = ear.deaf.iter().map(|it| overlap(*it, within));
             spans.sum::<Duration>() >= DEAF_TOLERATED
         })
+    }
+
+    /// Figures of all ways, by name.
+    pub(super) fn figures(&self) -> Vec<IntakeFigures> {
+        let of = |(name, ear): (&Arc<str>, &Ear)| IntakeFigures {
+            name: Arc::clone(name),
+            read_until: ear.read_until,
+            deaf: ear.deaf_since.is_some(),
+        };
+        self.ways.iter().map(of).collect()
     }
 
     /// Until when nobody listened, before this process.

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use model::{Due, IntakeState, Job, Moment, Nominal, Slot, SlotKey, Span, Standing};
 
-use super::{Book, Finding, SLOTS_OPENED_MAX, Watchdogs};
+use super::{Book, Finding, SLOTS_OPENED_MAX, Watchdogs, intakes::Ways};
 use crate::{
     desk::pen::Pen,
-    watchdog::{Ask, Bounds, Judged, bounds, judge, objects_of},
+    watchdog::{Ask, Bounds, Judged, bounds, judge, objects_of, times_out_at},
 };
 
 /// After so long without knowing whether everything was read, nothing can be said any more.
@@ -17,6 +17,8 @@ const HOLD_MAX: Duration = Duration::from_secs(24 * 3600);
 const USUAL_MAX: usize = 60;
 /// Without a grace of its own, what runs every so often has this much of it, at most the default.
 const GRACE_OF_EVERY_MAX: Duration = Duration::from_secs(3600);
+/// The shortest time there is.
+const INSTANT: Duration = Duration::from_nanos(1);
 /// Never closes by itself.
 const NEVER: Moment = Moment::from_nanos(i64::MAX as u64);
 
@@ -112,8 +114,7 @@ impl Watchdogs {
         let of = |it: &Slot| {
             let at = it.key.at.after(after.offset);
             let nominal = Nominal { at, from: at, until: at, by: true, holiday: false };
-            let expected = it.ended_at.map_or(it.due, |ended| ended.min(it.due));
-            let due = expected.after(after.offset).after(grace);
+            let due = it.ended_at.unwrap_or(it.due).after(after.offset).after(grace);
             let close = it.close.after(after.offset).max(due);
             (nominal, Bounds { open: it.open, due, close })
         };
@@ -121,7 +122,7 @@ impl Watchdogs {
     }
 
     /// Judges one slot. The answer is when it is worth doing so again by the clock.
-    fn judge_slot(
+    pub(super) fn judge_slot(
         &mut self,
         name: &Arc<str>,
         at: Moment,
@@ -131,10 +132,21 @@ impl Watchdogs {
         let now = pen.now;
         let book = self.books.get(name)?;
         let slot = book.slots.get(&at)?;
-        let read = self.intakes.all_read(&book.job, slot.due, now);
+        let read = self.intakes.all_read(&book.ways(), slot.due, now);
         let given_up = now >= slot.due.after(HOLD_MAX);
-        let all_read = read || given_up;
-        let ask = Ask { job: &book.job, memory: &book.memory, slot, now, all_read };
+        // What was judged by silence stays judged: an earlier process had read everything, and who
+        // ends a pause afterwards does not make the run a missing one.
+        let was_read = is_of_silence(slot);
+        if was_read && slot.entries.is_empty() {
+            return Some(slot.close).filter(|it| *it > now);
+        }
+        let all_read = read || given_up || was_read;
+        let limit = times_out_at(&book.job, slot).filter(|it| *it <= now);
+        let limit_read = slot.standing == Standing::TimedOut
+            || limit.is_none_or(|it| {
+                self.intakes.all_read(&book.ways(), it, now) || now >= it.after(HOLD_MAX)
+            });
+        let ask = Ask { job: &book.job, memory: &book.memory, slot, now, all_read, limit_read };
         let mut judged = judge(ask);
         if slot.entries.is_empty() && all_read {
             let void = self.void(book, slot, world).or((!read).then_some(Standing::NotWatched));
@@ -142,18 +154,22 @@ impl Watchdogs {
                 judged = Judged { standing: void, why: String::new(), ..judged };
             }
         }
-        if now >= slot.due && !all_read {
+        if now >= slot.due && !all_read || !limit_read {
             self.waiting.insert(Arc::clone(name));
         }
         let again = [judged.again_at, Some(slot.due), Some(slot.close)];
         let again = again.into_iter().chain([self.intakes.catches_up_until()]).flatten();
-        let again = again.chain([slot.due.after(HOLD_MAX)]).filter(|it| *it > now).min();
+        let again = again.chain([slot.due.after(HOLD_MAX)]);
+        let again = again.chain(limit.map(|it| it.after(HOLD_MAX))).filter(|it| *it > now).min();
         self.settle(name, at, judged, pen);
         again
     }
 
     /// Why a slot of which nothing was heard says nothing.
     fn void(&self, book: &Book, slot: &Slot, world: &dyn World) -> Option<Standing> {
+        if slot.due < book.memory.since {
+            return Some(Standing::NotWatched); // Nobody was to wait for it then.
+        }
         let within = Span { from: slot.open, until: slot.due };
         let pause = book.memory.paused.as_ref();
         let paused = pause
@@ -174,37 +190,54 @@ impl Watchdogs {
                 return Some(Standing::SkippedParent);
             }
         }
-        self.intakes.was_deaf(&book.job, within).then_some(Standing::NotWatched)
+        self.intakes.was_deaf(&book.ways(), within).then_some(Standing::NotWatched)
     }
 
     /// Writes down how a slot stands, if that is news, and says so.
     fn settle(&mut self, name: &Arc<str>, at: Moment, judged: Judged, pen: &mut Pen) {
         let Some(book) = self.books.get_mut(name) else { return };
-        let Some(slot) = book.slots.get(&at) else { return };
-        if (slot.standing, &slot.why) == (judged.standing, &judged.why) {
-            return;
-        }
-        let turned = slot.standing != judged.standing;
-        let mut slot = slot.clone();
+        let Some(before) = book.slots.get(&at) else { return };
+        let (was, turned) = (before.standing, before.standing != judged.standing);
+        let news = turned || before.why != judged.why;
+        let mut slot = before.clone();
         let by = judged.by.and_then(|it| slot.entries.get(it)).cloned();
         slot.standing = judged.standing;
         slot.why = judged.why;
-        slot.judged_at = (judged.standing != Standing::Open).then_some(pen.now);
         slot.retried = judged.retried;
         slot.ended_at = by.as_ref().map(|it| it.ran_at);
         slot.size = by.as_ref().and_then(|it| it.size);
         slot.duration = by.as_ref().and_then(|it| it.duration);
         if book.is_of_interval() && slot.standing.is_kept() {
-            // The next interval begins with the end of this run.
-            slot.close = slot.ended_at.unwrap_or(slot.close).max(slot.open);
+            // The next interval begins behind the end of this run: who tells of it twice tells of
+            // one run.
+            slot.close = slot.ended_at.map_or(slot.close, |it| it.after(INSTANT)).max(slot.open);
+        }
+        if slot == *before {
+            return;
+        }
+        if news {
+            slot.judged_at = (slot.standing != Standing::Open).then_some(pen.now);
         }
         book.put(slot.clone(), pen);
+        // What was kept and still is counts once.
+        let counts = turned && !(was.is_kept() && slot.standing.is_kept());
         if turned && slot.standing != Standing::Open {
-            *self.standings.entry(slot.standing.word()).or_default() += 1;
+            *self.standings.entry(slot.standing).or_default() += 1;
+        }
+        if counts && slot.standing != Standing::Open {
             book.learn(&slot);
             book.remember(pen);
         }
-        self.tell(&slot, turned, pen.now);
+        if turned && slot.standing != Standing::Open {
+            self.note_turn(&slot, by.as_ref());
+        }
+        if was.is_kept() && slot.standing == Standing::Open {
+            // It failed after all, and may be tried again: it was no kept one.
+            self.findings.push(Finding::Judged { job: Arc::clone(name), kept: false });
+        }
+        if news {
+            self.tell(&slot, counts, pen.now);
+        }
     }
 
     fn tell(&mut self, slot: &Slot, turned: bool, now: Moment) {
@@ -238,6 +271,10 @@ impl Watchdogs {
 }
 
 impl Book {
+    fn ways(&self) -> Ways<'_> {
+        Ways { job: &self.job, usual: self.memory.heard_by.as_deref() }
+    }
+
     pub(super) fn bounds_at(&self, place: usize, it: Nominal) -> Bounds {
         let before = place.checked_sub(1).and_then(|it| self.nominals.get(it)).copied();
         let next = self.nominals.get(place + 1).copied();
@@ -274,7 +311,7 @@ impl Book {
         let mut opened = false;
         for (nominal, bounds) in found {
             match self.slots.get(&nominal.at) {
-                Some(slot) if slot.standing == Standing::Open && slot.due != bounds.due => {
+                Some(slot) if follows_parent(slot) && slot.due != bounds.due => {
                     let slot = Slot { due: bounds.due, close: bounds.close, ..slot.clone() };
                     self.put(slot, pen);
                 }
@@ -308,12 +345,15 @@ impl Book {
         let (from, expected) = match self.slots.values().next_back() {
             Some(last) if last.close > now => return None,
             Some(last) => match last.ended_at.filter(|_| last.standing.is_kept()) {
-                Some(ended) => (ended, ended.after(every)),
+                Some(ended) => (last.close, ended.after(every)),
                 None => (last.close, last.key.at.after(every)),
             },
             None => {
                 let last = *self.memory.runs.last()?;
-                (last, last.after(every))
+                // What was due before anybody waited for it has no slot.
+                let waits = last.after(every) > self.memory.since;
+                let from = if waits { last } else { self.memory.since };
+                (from, from.after(every))
             }
         };
         // After a long time without us only the interval that has not passed yet is of interest.
@@ -364,8 +404,22 @@ impl Book {
     }
 }
 
+/// Does its window still follow the end of the run before it?
+fn follows_parent(slot: &Slot) -> bool {
+    slot.entries.is_empty() && matches!(slot.standing, Standing::Open | Standing::SkippedParent)
+}
+
+/// Has it come to stand so because all that came until it was due had been read?
+fn is_of_silence(slot: &Slot) -> bool {
+    let standing = slot.standing;
+    let silent = slot.entries.is_empty() && standing != Standing::Open;
+    silent
+        || matches!(standing, Standing::Unclassified | Standing::TimedOut)
+        || standing == Standing::Partial && slot.judged_at.is_some_and(|it| it >= slot.due)
+}
+
 /// Can nothing change any more?
-fn is_final(slot: &Slot, now: Moment) -> bool {
+pub(super) fn is_final(slot: &Slot, now: Moment) -> bool {
     now >= slot.close && slot.standing != Standing::Open
 }
 

@@ -7,8 +7,10 @@
 
 mod evidence;
 mod hear;
+mod hosts;
 mod intakes;
 mod look;
+mod outages;
 mod views;
 
 use std::{
@@ -16,14 +18,19 @@ use std::{
     sync::Arc,
 };
 
-use model::{Job, JobMemory, Moment, Nominal, Pause, Report, ReportId, Row, Slot, Span, Standing};
+use model::{
+    Class, Job, JobMemory, Moment, Nominal, Pause, Report, ReportId, Row, Slot, Span, Standing,
+};
 
 use super::pen::{Pen, Rules};
 use evidence::Glimpse;
 pub(crate) use hear::tick;
+use hosts::Hosts;
 use intakes::Intakes;
 pub(crate) use look::World;
-pub use views::{JobSeen, RunToCome};
+pub(crate) use outages::OUTAGE_WITHIN;
+use outages::Outages;
+pub use views::{IntakeFigures, JobFigures, JobSeen, RunToCome};
 
 /// Slots of one job that are kept in memory besides those that are not closed.
 const SLOTS_CLOSED_MAX: usize = 8;
@@ -47,21 +54,27 @@ pub(crate) struct Watchdogs {
     /// Jobs with a slot that is due, for which not everything has been read yet.
     waiting: BTreeSet<Arc<str>>,
     /// What an earlier process kept of jobs that are not arranged yet.
-    restored: BTreeMap<Arc<str>, (JobMemory, BTreeMap<Moment, Slot>)>,
+    restored: BTreeMap<Arc<str>, Past>,
+    /// What is known of jobs that are not configured any more: they may come back.
+    gone: BTreeMap<Arc<str>, Past>,
     unclaimed: BTreeMap<ReportId, Report>,
     keys: BTreeMap<[u8; 16], ReportId>,
     keys_line: VecDeque<[u8; 16]>,
     glimpses: VecDeque<Glimpse>,
     intakes: Intakes,
+    outages: Outages,
+    hosts: Hosts,
     findings: Vec<Finding>,
     /// Reports since the start, by class.
-    reports: Counts,
+    reports: BTreeMap<Class, u64>,
     /// Standings that slots came to since the start.
-    standings: Counts,
+    standings: BTreeMap<Standing, u64>,
+    /// Figures of all jobs, until something happens to one of them.
+    figures: Option<Arc<[JobFigures]>>,
 }
 
-/// By word.
-type Counts = BTreeMap<&'static str, u64>;
+/// What is known of a job: what is remembered, and its slots.
+type Past = (JobMemory, BTreeMap<Moment, Slot>);
 
 /// One job and its slots.
 #[derive(Debug)]
@@ -142,7 +155,7 @@ impl Watchdogs {
 
     /// See [`Watchdogs::restore_memory`]: a report that nobody has claimed.
     pub(crate) fn restore_report(&mut self, report: Report) {
-        if report.class == model::Class::Unclaimed {
+        if report.class == Class::Unclaimed {
             self.unclaimed.insert(report.id, report);
         }
     }
@@ -157,19 +170,35 @@ impl Watchdogs {
         self.intakes.was_away(away);
     }
 
+    /// An earlier process has told at `at` that the intake called `name` cannot hear; before
+    /// [`Watchdogs::arrange`].
+    pub(crate) fn was_told_deaf(&mut self, name: &str, at: Moment) {
+        self.intakes.was_told(name, at);
+    }
+
     /// Replaces which jobs are watched, and when their runs are due.
     pub(crate) fn arrange(&mut self, rules: &Rules, pen: &mut Pen) {
-        self.intakes.arrange(&rules.duty.intakes, pen.now);
+        for intake in self.intakes.arrange(&rules.duty.intakes, pen.now) {
+            self.findings.push(Finding::Hears { intake });
+        }
+        self.hosts.arrange(rules.duty.jobs.iter());
         let mut old = std::mem::take(&mut self.books);
         (self.looks, self.waiting) = Default::default();
         for (job, place) in rules.duty.jobs.iter().zip(0..) {
             let kept = old.remove(&job.name).map(|it| (it.memory, it.slots));
             let kept = kept.or_else(|| self.restored.remove(&job.name));
-            let book = Book::new(job, place, rules, kept, pen.now);
+            let (back, is_new) = (self.gone.remove(&job.name), kept.is_none());
+            let mut book = Book::new(job, place, rules, kept.or(back), pen.now);
+            if is_new {
+                // From now on it is waited for, also by whoever comes after us.
+                book.begin(pen);
+            }
             self.books.insert(Arc::clone(&job.name), book);
         }
-        let gone = old.into_keys().chain(std::mem::take(&mut self.restored).into_keys());
-        for job in gone {
+        let old = old.into_iter().map(|(job, it)| (job, (it.memory, it.slots)));
+        for (job, past) in old.chain(std::mem::take(&mut self.restored)) {
+            self.forget_turn(&job);
+            self.gone.insert(Arc::clone(&job), past);
             self.findings.push(Finding::Gone { job });
         }
         let pairs: Vec<(Arc<str>, Arc<str>)> = self
@@ -201,7 +230,7 @@ impl Watchdogs {
 
     /// How many reports of each class there were since the start, and how many slots came to stand
     /// in each way.
-    pub(crate) fn counts(&self) -> (&Counts, &Counts) {
+    pub(crate) fn counts(&self) -> (&BTreeMap<Class, u64>, &BTreeMap<Standing, u64>) {
         (&self.reports, &self.standings)
     }
 
@@ -238,14 +267,17 @@ impl Watchdogs {
         true
     }
 
-    /// A person wants the runs of a learned job to be expected so.
+    /// A person wants the runs of a learned job to be expected so, from now on.
     pub(crate) fn accept_schedule(&mut self, name: &Arc<str>, text: &Arc<str>, pen: &mut Pen) {
         let Some(book) = self.books.get_mut(name) else { return };
         book.memory.accepted = Some(Arc::clone(text));
+        book.memory.since = pen.now;
         book.remember(pen);
     }
 
+    /// Whatever happens to a job, it is looked at.
     fn set_look(&mut self, name: &Arc<str>, at: Option<Moment>) {
+        self.figures = None;
         let Some(book) = self.books.get_mut(name) else { return };
         if let Some(before) = book.look_at.take() {
             self.looks.remove(&(before, Arc::clone(name)));
@@ -258,13 +290,7 @@ impl Watchdogs {
 }
 
 impl Book {
-    fn new(
-        job: &Arc<Job>,
-        place: usize,
-        rules: &Rules,
-        kept: Option<(JobMemory, BTreeMap<Moment, Slot>)>,
-        now: Moment,
-    ) -> Self {
+    fn new(job: &Arc<Job>, place: usize, rules: &Rules, kept: Option<Past>, now: Moment) -> Self {
         let (mut memory, slots) = kept.unwrap_or_default();
         if memory.job.is_empty() {
             memory = JobMemory {
@@ -276,7 +302,7 @@ impl Book {
         }
         let parent = job.after.as_ref().and_then(|it| rules.duty.jobs.get(it.job as usize));
         let customer = rules.duty.customers.get(job.customer as usize);
-        Self {
+        let mut book = Self {
             job: Arc::clone(job),
             customer: customer.map(|it| Arc::clone(&it.name)).unwrap_or_default(),
             nominals: rules.times.slots.get(place).cloned().unwrap_or_default(),
@@ -285,6 +311,37 @@ impl Book {
             slots,
             memory,
             look_at: None,
+        };
+        book.leave_out_begun();
+        book
+    }
+
+    /// A learned schedule holds from the first slot on that opens behind its acceptance: what was
+    /// heard before that was heard for no slot, so nobody could say that it is missing.
+    fn leave_out_begun(&mut self) {
+        if self.job.learns {
+            self.leave_out_before(self.memory.since);
+        }
+    }
+
+    /// A job is watched from now on, for the first time or again.
+    fn begin(&mut self, pen: &mut Pen) {
+        let is_back = self.memory.version > 0;
+        self.memory.since = pen.now;
+        self.memory.opened_until = self.memory.opened_until.max(pen.now);
+        if is_back {
+            self.leave_out_before(pen.now);
+        }
+        self.remember(pen);
+    }
+
+    /// Leaves out runs whose slots have begun before `since`, and were not opened.
+    fn leave_out_before(&mut self, since: Moment) {
+        let first = self.nominals.partition_point(|it| it.at <= self.memory.opened_until);
+        let begun = (first..self.nominals.len())
+            .take_while(|it| self.bounds_at(*it, self.nominals[*it]).open < since);
+        if let Some(last) = begun.last() {
+            self.memory.opened_until = self.nominals[last].at;
         }
     }
 

@@ -9,6 +9,11 @@ use model::{
 
 use super::*;
 
+mod digests;
+mod found;
+mod learned;
+mod words;
+
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 /// A midnight.
@@ -80,13 +85,27 @@ struct Stage {
     rules: Rules,
     found: Vec<Finding>,
     mails: u8,
-    deaf: bool,
+    /// Ways of mail.
+    ways: Vec<&'static str>,
+    /// Ways that cannot hear.
+    deaf: &'static [&'static str],
 }
 
 impl Stage {
     fn new(jobs: Vec<Job>, slots: Vec<Arc<[Nominal]>>, keeps: bool) -> Self {
-        let way = Way::Maildir { folder: "/x".into() };
-        let intake = Intake { name: "box".into(), at: "config.yaml:9".into(), way, keeps };
+        Self::with_ways(jobs, slots, keeps, &["box"])
+    }
+
+    fn with_ways(
+        jobs: Vec<Job>,
+        slots: Vec<Arc<[Nominal]>>,
+        keeps: bool,
+        ways: &[&'static str],
+    ) -> Self {
+        let intake = |name: &&str| {
+            let way = Way::Maildir { folder: "/x".into() };
+            Intake { name: (*name).into(), at: "config.yaml:9".into(), way, keeps }
+        };
         let mut duty = Duty {
             customers: vec![model::Customer {
                 name: "acme".into(),
@@ -98,7 +117,7 @@ impl Stage {
             jobs: jobs.into_iter().map(Arc::new).collect(),
             ..Duty::default()
         };
-        duty.intakes.all.push(intake);
+        duty.intakes.all.extend(ways.iter().map(intake));
         let times = Times { slots, ..Times::default() };
         let rules = Rules { duty: Arc::new(duty), times: Arc::new(times) };
         let mut stage = Self {
@@ -107,7 +126,8 @@ impl Stage {
             rules,
             found: Vec::new(),
             mails: 0,
-            deaf: false,
+            ways: ways.to_vec(),
+            deaf: &[],
         };
         stage.pen.now = at(0);
         stage.dogs.arrange(&stage.rules, &mut stage.pen);
@@ -124,9 +144,10 @@ impl Stage {
             let next = self.pen.now.after(Duration::from_secs(300)).min(at(secs));
             self.pen.now = next;
             self.dogs.wake(&Quiet, &mut self.pen);
-            for name in ["box", CONSOLE] {
-                let fault = self.deaf.then(|| Arc::from("no answer"));
-                let read_until = if self.deaf { Moment::ZERO } else { next };
+            for name in self.ways.iter().copied().chain([CONSOLE]) {
+                let deaf = self.deaf.contains(&name);
+                let fault = deaf.then(|| Arc::from("no answer"));
+                let read_until = if deaf { Moment::ZERO } else { next };
                 let state = IntakeState { name: name.into(), read_until, fault };
                 self.dogs.hear_of(&state, &Quiet, &mut self.pen);
             }
@@ -136,6 +157,8 @@ impl Stage {
 
     fn mail(&mut self, job: &str, outcome: Outcome) -> Heard {
         self.mails += 1;
+        let mut key = [0; 16];
+        key[0] = self.mails;
         Heard {
             job: Some(job.into()),
             at: self.pen.now,
@@ -144,7 +167,7 @@ impl Stage {
             from: "nas@acme.example".into(),
             says: Says { outcome: Some(outcome), ..Says::default() },
             proof: Proof { token: true, ..Proof::default() },
-            keys: vec![[self.mails; 16]],
+            keys: vec![key],
             mail: None,
         }
     }
@@ -338,6 +361,31 @@ fn without_proof_a_failure_is_not_made_less_of() {
 }
 
 #[test]
+fn what_was_kept_for_us_counts_however_late_it_is_read() {
+    let mut stage = Stage::plain();
+    stage.until(4 * HOUR);
+    stage.deaf = &["box", CONSOLE];
+    // The next slot has opened meanwhile, and this one has closed.
+    stage.until(DAY + 2 * HOUR);
+    assert!(stage.pen.now >= stage.slot("acme/nas", 0).close);
+    assert_eq!(stage.standing(0), Standing::Open, "nobody can know");
+    let mut mail = stage.mail("acme/nas", Outcome::Ok);
+    mail.at = at(5 * HOUR);
+    assert_eq!(stage.hear(mail), Class::Counted);
+    assert_eq!(stage.standing(0), Standing::Kept);
+    stage.deaf = &[];
+    stage.until(DAY + 3 * HOUR);
+    // What comes once it has closed is beside it; what had come before is not.
+    let mut more = stage.mail("acme/nas", Outcome::Failed);
+    more.says.sent_at = Some(at(5 * HOUR + 60));
+    assert_eq!(stage.hear(more.clone()), Class::Orphan, "that slot has its verdict");
+    assert_eq!(stage.standing(0), Standing::Kept);
+    (more.at, more.keys) = (at(5 * HOUR + 60), vec![[77; 16]]);
+    assert_eq!(stage.hear(more), Class::Counted);
+    assert_eq!(stage.standing(0), Standing::Failed);
+}
+
+#[test]
 fn what_nobody_understands_is_never_well() {
     let mut stage = Stage::plain();
     stage.until(3 * HOUR);
@@ -403,23 +451,68 @@ fn some_warnings_in_a_row_are_told() {
 fn a_deaf_intake_is_our_trouble_and_holds_what_is_missing() {
     let mut stage = Stage::plain();
     stage.until(5 * HOUR);
-    stage.deaf = true;
+    stage.deaf = &["box", CONSOLE];
     stage.until(10 * HOUR);
     assert_eq!(stage.standing(0), Standing::Open);
     assert_eq!(stage.findings(), ["deaf box", "deaf console"]);
-    stage.deaf = false;
+    stage.deaf = &[];
     stage.until(10 * HOUR + 300);
     assert_eq!(stage.standing(0), Standing::Missing, "a mailbox keeps what comes: all was read");
     assert!(stage.findings().contains(&"bad missing".to_owned()));
 }
 
 #[test]
+fn a_way_by_which_a_job_is_never_heard_holds_it_only_until_it_is_known_to_be_deaf() {
+    let ways = &["box", "other"];
+    let mut stage = Stage::with_ways(vec![job("acme/nas")], vec![daily()], true, ways);
+    stage.until(3 * HOUR);
+    stage.says(Outcome::Ok);
+    stage.until(DAY + 7 * HOUR - 300);
+    stage.deaf = &["other"];
+    stage.until(DAY + 7 * HOUR);
+    assert_eq!(stage.standing(1), Standing::Open, "it may have come by the other way");
+    stage.findings();
+    stage.until(DAY + 7 * HOUR + 600);
+    assert_eq!(stage.standing(1), Standing::Missing);
+    assert_eq!(stage.findings(), ["deaf other", "bad missing", "broken"]);
+    // Its own way being deaf, nothing is known.
+    stage.deaf = &["box"];
+    stage.until(2 * DAY + 12 * HOUR);
+    assert_eq!(stage.standing(2), Standing::Open);
+    assert!(!stage.findings().iter().any(|it| it.starts_with("bad")));
+}
+
+#[test]
+fn a_day_of_the_week_on_which_there_is_no_mail_is_not_a_broken_way() {
+    let of = |days: std::ops::Range<u64>, idle: &[u64]| {
+        let mut ways = intakes::Intakes::default();
+        ways.arrange(&model::Intakes::default(), at(0));
+        for day in days {
+            let hour = (START + day * DAY) / HOUR + 2;
+            ways.restore_hour(hour - 1, 1);
+            if !idle.contains(&(day % 7)) {
+                ways.restore_hour(hour, 100);
+            }
+        }
+        ways
+    };
+    let silent_at = |ways: &mut intakes::Intakes, day: u64| {
+        let mut found = Vec::new();
+        ways.review(at(day * DAY + 3 * HOUR), &mut found);
+        !found.is_empty()
+    };
+    assert!(silent_at(&mut of(0..12, &[]), 12), "every day but this one");
+    assert!(silent_at(&mut of(0..12, &[2, 3]), 12), "a working day");
+    assert!(!silent_at(&mut of(0..12, &[5, 6]), 12), "as a week ago");
+}
+
+#[test]
 fn what_nobody_kept_for_us_while_we_were_deaf_is_not_missing() {
     let mut stage = Stage::new(vec![job("acme/nas")], vec![daily()], false);
     stage.until(2 * HOUR);
-    stage.deaf = true;
+    stage.deaf = &["box", CONSOLE];
     stage.until(4 * HOUR);
-    stage.deaf = false;
+    stage.deaf = &[];
     stage.until(8 * HOUR);
     assert_eq!(stage.standing(0), Standing::NotWatched);
     assert!(!stage.findings().iter().any(|it| it.starts_with("bad")));

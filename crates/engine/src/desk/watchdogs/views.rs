@@ -1,6 +1,6 @@
-//! What the ledger shows: jobs as they stand, and runs to come.
+//! What the ledger shows: jobs as they stand, runs to come, and figures.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use model::{Job, JobMemory, Moment, Nominal, Slot, Span, Standing};
 
@@ -36,7 +36,54 @@ pub struct RunToCome {
     pub due: Moment,
 }
 
+/// Figures of one job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobFigures {
+    /// Whose.
+    pub customer: Arc<str>,
+    /// Full name.
+    pub name: Arc<str>,
+    /// How its last judged slot stands.
+    pub standing: Option<Standing>,
+    /// When its last good run ended.
+    pub last_ok: Option<Moment>,
+    /// When the next report is due at the latest.
+    pub next_due: Option<Moment>,
+    /// Bytes of its last judged run.
+    pub size: Option<u64>,
+    /// How long that took.
+    pub duration: Option<Duration>,
+}
+
+/// Figures of one intake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntakeFigures {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Everything that came by it until then has been read.
+    pub read_until: Moment,
+    /// It cannot hear.
+    pub deaf: bool,
+}
+
 impl Watchdogs {
+    /// Figures of all jobs, by name; worked out anew only if something has happened to one.
+    pub(crate) fn job_figures(&mut self, now: Moment) -> Arc<[JobFigures]> {
+        let books = &self.books;
+        let all = || books.values().map(|it| it.figures(now)).collect();
+        Arc::clone(self.figures.get_or_insert_with(all))
+    }
+
+    /// Figures of all intakes, by name.
+    pub(crate) fn intake_figures(&self) -> Vec<IntakeFigures> {
+        self.intakes.figures()
+    }
+
+    /// How many reports nobody has claimed.
+    pub(crate) fn unclaimed_count(&self) -> usize {
+        self.unclaimed.len()
+    }
+
     /// All jobs, by name.
     pub(crate) fn all_seen(&self, now: Moment) -> Vec<JobSeen> {
         self.books.values().map(|it| it.seen(now)).collect()
@@ -58,18 +105,41 @@ impl Watchdogs {
 
 impl Book {
     fn seen(&self, now: Moment) -> JobSeen {
-        let open = self.slots.values().rev().find(|it| it.standing == Standing::Open);
-        let last = self.slots.values().rev().find(|it| it.standing != Standing::Open);
-        let place = self.nominals.partition_point(|it| it.at <= self.memory.opened_until);
-        let ahead = self.nominals.get(place).map(|it| self.bounds_at(place, *it).due);
         JobSeen {
             job: Arc::clone(&self.job),
             customer: Arc::clone(&self.customer),
             memory: self.memory.clone(),
-            open: open.cloned(),
-            last: last.cloned(),
-            next_due: open.map(|it| it.due).filter(|it| *it > now).or(ahead),
+            open: self.open_slot().cloned(),
+            last: self.last_slot().cloned(),
+            next_due: self.next_due(now),
         }
+    }
+
+    fn figures(&self, now: Moment) -> JobFigures {
+        let last = self.last_slot();
+        JobFigures {
+            customer: Arc::clone(&self.customer),
+            name: Arc::clone(&self.job.name),
+            standing: last.map(|it| it.standing),
+            last_ok: self.memory.last_ok,
+            next_due: self.next_due(now),
+            size: last.and_then(|it| it.size),
+            duration: last.and_then(|it| it.duration),
+        }
+    }
+
+    fn open_slot(&self) -> Option<&Slot> {
+        self.slots.values().rev().find(|it| it.standing == Standing::Open)
+    }
+
+    fn last_slot(&self) -> Option<&Slot> {
+        self.slots.values().rev().find(|it| it.standing != Standing::Open)
+    }
+
+    fn next_due(&self, now: Moment) -> Option<Moment> {
+        let place = self.nominals.partition_point(|it| it.at <= self.memory.opened_until);
+        let ahead = || Some(self.bounds_at(place, *self.nominals.get(place)?).due);
+        self.open_slot().map(|it| it.due).filter(|it| *it > now).or_else(ahead)
     }
 
     fn to_come(&self, within: Span, limit: usize) -> Vec<RunToCome> {

@@ -112,14 +112,7 @@ impl Taker for House {
 
 /// An SMTP server without TLS.
 pub(super) fn intake() -> Intake {
-    Intake {
-        name: "smtp".into(),
-        host: "in.msp.example".into(),
-        lmtp: false,
-        tls: None,
-        tls_only: false,
-        relays: Vec::new(),
-    }
+    Intake { name: "smtp".into(), host: "in.msp.example".into(), ..Intake::default() }
 }
 
 /// A server that runs.

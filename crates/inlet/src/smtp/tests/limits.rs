@@ -173,6 +173,20 @@ async fn a_peer_and_a_customer_have_so_many_mails_a_minute() {
 }
 
 #[tokio::test]
+async fn mails_whose_customer_nobody_knows_yet_do_not_wait_for_each_other() {
+    let server =
+        Running::start(Limits { customer_mails_a_minute: 1, ..Limits::default() }, intake());
+    let mut client = server.client().await;
+    client.expect("EHLO nas", "250").await;
+    for _ in 0..3 {
+        assert!(client.mail("ok", 10).await.starts_with("250"));
+    }
+    assert!(client.mail("ok.acme", 10).await.starts_with("250"));
+    client.expect("MAIL FROM:<>", "250").await;
+    client.expect("RCPT TO:<ok.acme@in.msp.example>", "450 4.7.1").await;
+}
+
+#[tokio::test]
 async fn who_says_nothing_is_cut_off() {
     let times = Times { command: SHORT, ..Times::default() };
     let server = Running::start(Limits { times, ..Limits::default() }, intake());

@@ -1,12 +1,14 @@
 //! What a session says, command by command.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, atomic::Ordering::SeqCst};
+
+use tokio::{net::UnixStream, sync::watch};
 
 use super::{
-    client::within,
-    house::{NOW, Running, intake},
+    client::{Client, within},
+    house::{House, NOW, Running, intake},
 };
-use crate::smtp::{Intake, Limits, Refusal, Times};
+use crate::smtp::{Gate, Intake, Limits, Listener, Refusal, Taker, Times, serve};
 
 const MAIL: &str = "Subject: backup\r\n\r\n.all is well\r\n..\r\n";
 
@@ -302,4 +304,39 @@ async fn a_server_that_stops_does_not_wait_for_ever() {
     let gate = std::sync::Arc::clone(&server.gate);
     server.ended().await;
     assert_eq!((gate.budget.taken(), gate.crowd.connections()), ((0, 0), 0));
+}
+
+#[tokio::test]
+async fn lmtp_comes_by_a_socket_too_which_is_gone_with_its_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lmtp");
+    // One that was left by a server that was killed.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let place = format!("unix:{}", path.display());
+    let listener = Listener::open(&place).unwrap();
+    assert_eq!(listener.place(), path.display().to_string());
+    let error = Listener::open(&place).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse, "where somebody listens is no place");
+    let house = Arc::new(House::default());
+    let taker: Arc<dyn Taker> = Arc::clone(&house) as Arc<dyn Taker>;
+    let (stop, stopping) = watch::channel(false);
+    let intake = Arc::new(Intake { lmtp: true, ..intake() });
+    let gate = Gate::new(Limits::default());
+    let server = tokio::spawn(serve(gate, listener, intake, taker, stopping));
+    let mut client = Client::new(UnixStream::connect(&path).await.unwrap());
+    assert!(client.reply().await.starts_with("220 in.msp.example LMTP"));
+    client.expect("LHLO mx", "250").await;
+    client.expect("MAIL FROM:<>", "250").await;
+    client.expect("RCPT TO:<ok@in.msp.example>", "250").await;
+    assert!(client.text("all is well").await.starts_with("250"));
+    let kept = house.kept();
+    assert_eq!(kept[0].envelope.peer, Some("127.0.0.1".parse().unwrap()));
+    client.expect("QUIT", "221").await;
+    stop.send_replace(true);
+    within(server).await.unwrap();
+    assert!(!path.exists());
+    // A file that is no socket is left alone.
+    std::fs::write(&path, "a file").unwrap();
+    Listener::open(&place).unwrap_err();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "a file");
 }

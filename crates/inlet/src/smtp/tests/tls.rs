@@ -19,7 +19,7 @@ use super::{
     client::{Client, within},
     house::{Running, intake},
 };
-use crate::smtp::{Intake, Keys, KeysError, Limits, Refusal};
+use crate::smtp::{Intake, Keys, KeysError, Limits, Login, Refusal};
 
 struct Secured {
     server: Running,
@@ -73,6 +73,72 @@ async fn a_session_begins_anew_behind_starttls() {
     assert_eq!(client.rest().await, "");
     assert!(server.house.kept()[0].secure);
     assert_eq!(server.gate.counters().refused(Refusal::Plain), 1);
+}
+
+/// A server that takes mails over TLS from the first byte, and knows a login.
+fn secured_first() -> Secured {
+    let Secured { root, _folder, .. } = secured(true);
+    let keys =
+        Keys::open(_folder.path().join("chain.pem"), _folder.path().join("key.pem")).unwrap();
+    let login = Some(Login::new("nas", "secret"));
+    let tls = Some(Arc::new(keys));
+    let intake = Intake { tls, tls_only: true, tls_first: true, login, ..intake() };
+    Secured { server: Running::start(Limits::default(), intake), root, _folder }
+}
+
+#[tokio::test]
+async fn tls_comes_first_where_it_is_meant_to() {
+    let Secured { server, root, _folder } = secured_first();
+    let client = Client::connect(server.address, [127, 0, 0, 1]).await;
+    let mut client = shake(client, &root).await;
+    assert!(client.reply().await.starts_with("220 in.msp.example"));
+    assert!(!client.say("EHLO nas").await.contains("STARTTLS"));
+    client.expect("STARTTLS", "503").await;
+    assert!(client.mail("ok", 100).await.starts_with("250"));
+    assert!(server.house.kept()[0].secure);
+    // Who speaks in the clear is not heard.
+    let mut client = Client::connect(server.address, [127, 0, 0, 1]).await;
+    client.send("EHLO nas\r\n").await;
+    assert!(!client.rest().await.contains("250"));
+    assert_eq!(server.gate.counters().refused(Refusal::Handshake), 1);
+}
+
+#[tokio::test]
+async fn a_login_is_heard_over_tls_alone_and_proves_nothing() {
+    let Secured { server, root, _folder } = secured_first();
+    let open = || async {
+        let client = Client::connect(server.address, [127, 0, 0, 1]).await;
+        let mut client = shake(client, &root).await;
+        client.reply().await;
+        assert!(client.say("EHLO nas").await.ends_with("250 AUTH PLAIN LOGIN"));
+        client
+    };
+    let mut client = open().await;
+    client.expect("AUTH PLAIN AG5hcwBzZWNyZXQ=", "235 2.7.0").await;
+    client.expect("AUTH PLAIN AG5hcwBzZWNyZXQ=", "503").await;
+    assert!(client.mail("ok", 100).await.starts_with("250"));
+    let mut client = open().await;
+    client.expect("AUTH LOGIN", "334 VXNlcm5hbWU6").await;
+    client.expect("bmFz", "334 UGFzc3dvcmQ6").await;
+    client.expect("c2VjcmV0", "235 2.7.0").await;
+    let mut client = open().await;
+    client.expect("AUTH CRAM-MD5", "504").await;
+    client.expect("AUTH PLAIN", "334").await;
+    client.expect("*", "501").await;
+    client.expect("AUTH LOGIN bmFz", "334 UGFzc3dvcmQ6").await;
+    client.expect("d3Jvbmc=", "535 5.7.8").await;
+    // Nobody has to: the address is the secret.
+    assert!(client.mail("ok", 100).await.starts_with("250"));
+    client.expect("AUTH PLAIN AG5hcwB3cm9uZw==", "535").await;
+    client.expect("AUTH PLAIN AG5hcwB3cm9uZw==", "421").await;
+    assert_eq!(server.gate.counters().refused(Refusal::Login), 3);
+    // In the clear no password is asked for.
+    let plain = Intake { login: Some(Login::new("nas", "secret")), ..intake() };
+    let server = Running::start(Limits::default(), plain);
+    let mut client = server.client().await;
+    assert!(!client.say("EHLO nas").await.contains("AUTH"));
+    client.expect("AUTH PLAIN AG5hcwBzZWNyZXQ=", "538").await;
+    client.expect("AUTH LOGIN", "538").await;
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@
 //! user space, leave the receive buffer at a size that holds 256 replies, and match by numbers that
 //! anybody can guess.
 
-mod codec;
+pub(super) mod codec;
 mod port;
 mod table;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::{
 /// Bytes of the largest message that is read, the largest there can be in a datagram.
 pub(super) const MESSAGE_BYTES_MAX: usize = 65_535;
 /// Objects in one message; more are refused. Far above what one datagram of ours asks for.
-const BINDINGS_MAX: usize = 4_096;
+pub(super) const BINDINGS_MAX: usize = 4_096;
 
 const GET: u8 = 0xa0;
 const GET_NEXT: u8 = 0xa1;

@@ -8,6 +8,8 @@
 //! There is no SET anywhere.
 
 mod ber;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod corpus;
 mod exchange;
 mod line;
 mod message;

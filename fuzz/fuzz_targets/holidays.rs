@@ -1,0 +1,4 @@
+//! Calendar files.
+#![no_main]
+
+fuzz::target!(calendar::corpus::holidays, calendar::corpus::seeds, "holidays");

@@ -1,0 +1,4 @@
+//! Sessions of LMTP.
+#![no_main]
+
+fuzz::target!(inlet::corpus::lmtp, inlet::corpus::seeds, "lmtp");

@@ -1,0 +1,4 @@
+//! Archives.
+#![no_main]
+
+fuzz::target!(inlet::corpus::zip, inlet::corpus::seeds, "zip");
