@@ -176,8 +176,9 @@ impl Judge {
             let enough = wait.kept.len() >= wait.wanted as usize;
             ready += u64::from(enough);
             wait.ready |= enough;
-            // It stays ready, or comes up again.
-            let fine = if call.ready_to_close { wait.ready } else { !enough };
+            // It stays ready, or comes up again: with a failure outside of any expected run, too.
+            let bad = open_problem(view, &wait.job).is_some();
+            let fine = if call.ready_to_close { wait.ready } else { !enough || bad };
             wait.ready = call.ready_to_close;
             if !fine {
                 faults.push(format!(
