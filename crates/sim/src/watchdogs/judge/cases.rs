@@ -117,7 +117,9 @@ impl Judge {
     /// What nobody has touched goes with its cause.
     fn judge_ended(&mut self, view: &View<'_>, id: model::ProblemId) {
         let Some(problem) = view.shelf.problems.get(&id) else { return };
-        if problem.ending != Some(Ending::Recovered) {
+        // It may have come up again in the same breath, with a proposal of its own.
+        let again = matches!(&problem.about, About::Job(job) if open_problem(view, job).is_some());
+        if problem.ending != Some(Ending::Recovered) || again {
             return;
         }
         let stays = view
