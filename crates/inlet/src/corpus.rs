@@ -3,7 +3,7 @@
 //! Each function takes an input and panics where something does not hold. Fuzzing calls them with
 //! inputs of its own; what it has found to be of interest is kept, and the tests play it again.
 
-mod mails;
+pub(crate) mod mails;
 mod texts;
 
 use std::{fs, path::Path};

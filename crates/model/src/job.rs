@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Begin, Labels, Moment, Outcome, RuleAt};
 
+/// So many warnings in a row are told, if nothing else is written.
+const WARNINGS: u32 = 3;
+
 /// Something that promises to report after every run: a backup, a script, a duty of people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
@@ -70,6 +73,42 @@ pub struct Job {
     pub runbook: Arc<str>,
 }
 
+/// What a file that says nothing means: a machine that reports every run, believed by its secret
+/// address. It has no name, and nothing is due.
+impl Default for Job {
+    fn default() -> Self {
+        Self {
+            name: Arc::default(),
+            customer: 0,
+            at: Arc::default(),
+            labels: Labels::default(),
+            on: None,
+            kind: JobKind::Machine,
+            schedule: Schedule::default(),
+            learns: false,
+            early: None,
+            grace: None,
+            give_up: None,
+            reporting: Reporting::EveryRun,
+            reports: 1,
+            objects: Objects::default(),
+            size: Limits::default(),
+            duration: Limits::default(),
+            timeout: None,
+            warnings: WARNINGS,
+            retry_grace: Duration::ZERO,
+            after: None,
+            trust: Trust { token: true, ..Trust::default() },
+            manual_runs_count: false,
+            paused: false,
+            hears: Hears::default(),
+            policy: None,
+            contract: None,
+            runbook: Arc::default(),
+        }
+    }
+}
+
 /// Who reports of a [`Job`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -94,6 +133,19 @@ pub struct Schedule {
     pub holidays: Vec<i32>,
     /// What becomes of a run that falls on a holiday.
     pub on_holidays: OnHoliday,
+}
+
+/// Nothing is due, on the clock of UTC.
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            text: Arc::default(),
+            zone: Arc::from("UTC"),
+            dues: Vec::new(),
+            holidays: Vec::new(),
+            on_holidays: OnHoliday::Keep,
+        }
+    }
 }
 
 /// One rule of a [`Schedule`].

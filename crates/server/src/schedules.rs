@@ -106,7 +106,7 @@ pub(crate) mod tests {
     use std::time::Duration;
 
     use calendar::parse_moment;
-    use model::{Customer, Due, JobKind, OnHoliday};
+    use model::{Customer, Due, OnHoliday};
 
     use super::*;
 
@@ -121,32 +121,11 @@ pub(crate) mod tests {
         };
         Job {
             name: name.into(),
-            customer: 0,
             at: "acme.yaml:1".into(),
-            labels: model::Labels::from([]),
-            on: None,
-            kind: JobKind::Machine,
             schedule,
             learns,
-            early: None,
-            grace: None,
-            give_up: None,
-            reporting: model::Reporting::default(),
-            reports: 1,
-            objects: model::Objects::default(),
-            size: model::Limits::default(),
-            duration: model::Limits::default(),
-            timeout: None,
-            warnings: 3,
-            retry_grace: Duration::ZERO,
-            after: None,
             trust: model::Trust::default(),
-            manual_runs_count: false,
-            paused: false,
-            hears: model::Hears::default(),
-            policy: None,
-            contract: None,
-            runbook: "".into(),
+            ..Job::default()
         }
     }
 

@@ -17,6 +17,7 @@ pub mod dice;
 pub mod disk;
 pub mod gauge;
 pub mod judge;
+mod lived;
 pub mod planted;
 pub mod process;
 pub mod reference;
@@ -26,5 +27,6 @@ pub mod watchdogs;
 pub mod weather;
 mod world;
 
-pub use planted::Planted;
-pub use world::{Outcome, run, watch};
+pub use lived::Lived;
+pub use planted::{Bug, Planted};
+pub use world::{run, watch};

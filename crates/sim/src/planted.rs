@@ -6,6 +6,21 @@
 
 use crate::dice::MILLION;
 
+/// A bug that can be planted.
+pub trait Bug: Copy + 'static {
+    /// Every one of its kind.
+    const ALL: &'static [Self];
+
+    /// The word by which the command line knows it.
+    fn word(self) -> &'static str;
+
+    /// The one called `word`.
+    #[must_use]
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|it| it.word() == word)
+    }
+}
+
 macro_rules! planted {
     ($(#[doc = $what:literal])+ $bugs:ident; $($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
         $(#[doc = $what])+
@@ -14,20 +29,11 @@ macro_rules! planted {
             $($(#[doc = $doc])+ $name,)+
         }
 
-        impl $bugs {
-            /// Every bug that can be planted.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+        impl $crate::Bug for $bugs {
+            const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// The word by which the command line knows it.
-            #[must_use]
-            pub fn word(self) -> &'static str {
+            fn word(self) -> &'static str {
                 match self { $(Self::$name => $word,)+ }
-            }
-
-            /// The bug called `word`.
-            #[must_use]
-            pub fn from_word(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|it| it.word() == word)
             }
         }
     };

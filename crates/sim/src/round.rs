@@ -1,20 +1,31 @@
 //! Living through many worlds from the command line: one loop for all kinds of them.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt::Debug,
+    ops::Range,
+    time::{Duration, Instant},
+};
+
+use sim::Lived;
 
 /// Each planted bug must be found within this.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What one world came to, as far as the command line tells it.
-pub(crate) struct Lived {
-    pub(crate) log: Vec<String>,
-    pub(crate) events: u64,
-    pub(crate) fault: Option<String>,
+/// Tells all about the one world that was lived through; was it as it should be?
+pub(crate) fn one<S: Debug>(lived: &Lived<S>) -> bool {
+    lived.log.iter().for_each(|it| println!("{it}"));
+    println!("seed {}: {} events, trace {:016x}", lived.seed, lived.events, lived.hash);
+    println!("{:#?}", lived.seen);
+    match &lived.fault {
+        Some(fault) => println!("FAILED {fault}"),
+        None => println!("all promises kept"),
+    }
+    lived.fault.is_none()
 }
 
 /// Lives through the worlds of `seeds`; one line for each that broke a promise, with the words that
 /// `replay` it before its seed.
-pub(crate) fn many(seeds: std::ops::Range<u64>, replay: &str, live: impl Fn(u64) -> Lived) -> bool {
+pub(crate) fn many<S>(seeds: Range<u64>, replay: &str, live: impl Fn(u64) -> Lived<S>) -> bool {
     let began = Instant::now();
     let (mut events, mut failed, count) = (0, 0, seeds.end - seeds.start);
     for seed in seeds {
@@ -34,7 +45,7 @@ pub(crate) fn many(seeds: std::ops::Range<u64>, replay: &str, live: impl Fn(u64)
 }
 
 /// Looks for a world from seed `from` on that shows the planted bug called `name`.
-pub(crate) fn find(name: &str, from: u64, live: impl Fn(u64) -> Lived) -> bool {
+pub(crate) fn find<S>(name: &str, from: u64, live: impl Fn(u64) -> Lived<S>) -> bool {
     let began = Instant::now();
     let (mut seed, mut events) = (from, 0);
     while began.elapsed() < PATIENCE {

@@ -96,32 +96,10 @@ fn everything_keeps_its_place() {
 fn job(text: &str) -> Arc<model::Job> {
     Arc::new(model::Job {
         name: Arc::from("acme/backup"),
-        customer: 0,
         at: Arc::from("x:1"),
-        labels: model::Labels::default(),
-        on: None,
-        kind: model::JobKind::Machine,
         schedule: crate::schedule(text, "Europe/Rome").unwrap(),
-        early: None,
-        grace: None,
-        give_up: None,
-        reporting: model::Reporting::EveryRun,
-        reports: 1,
-        objects: model::Objects::default(),
-        size: model::Limits::default(),
-        duration: model::Limits::default(),
-        timeout: None,
-        warnings: 3,
-        retry_grace: Duration::ZERO,
-        after: None,
         trust: model::Trust::default(),
-        learns: false,
-        manual_runs_count: false,
-        paused: false,
-        hears: model::Hears::default(),
-        policy: None,
-        contract: None,
-        runbook: Arc::from(""),
+        ..model::Job::default()
     })
 }
 

@@ -1,6 +1,6 @@
 //! Watchdogs: what promises to report, from its key to a [`model::Job`].
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use model::{After, Duty, Hears, Job, JobKind, OnHoliday, Reporting, Schedule, Trust};
 
@@ -26,8 +26,6 @@ use crate::{
 const JOBS_MAX: usize = 100_000;
 /// Longest text that says what to do, in bytes.
 const RUNBOOK_BYTES_MAX: usize = 16 * 1024;
-/// Warnings in a row that are proposed if nothing is written.
-const WARNINGS: u32 = 3;
 
 /// Where a watchdog is written, for doubts.
 pub(super) struct Written {
@@ -404,41 +402,14 @@ fn blank(owner: &Owner<'_>, named: &Named, at: model::RuleAt) -> Job {
     Job {
         customer: owner.number,
         at,
-        labels: model::Labels::default(),
-        on: None,
-        kind: JobKind::Machine,
-        schedule: Schedule {
-            text: Arc::from(""),
-            zone: owner.zone.clone(),
-            dues: Vec::new(),
-            holidays: Vec::new(),
-            on_holidays: OnHoliday::default(),
-        },
-        learns: false,
-        early: None,
-        grace: None,
-        give_up: None,
-        reporting: Reporting::default(),
-        reports: 1,
-        objects: model::Objects::default(),
-        size: model::Limits::default(),
-        duration: model::Limits::default(),
-        timeout: None,
-        warnings: WARNINGS,
-        retry_grace: Duration::ZERO,
-        after: None,
-        trust: Trust { token: true, ..Trust::default() },
-        manual_runs_count: false,
-        paused: false,
+        schedule: Schedule { zone: owner.zone.clone(), ..Schedule::default() },
         hears: Hears {
             secret_id: name.clone(),
             secret_number: 1,
             zone: owner.zone.clone(),
             ..Hears::default()
         },
-        policy: None,
-        contract: None,
-        runbook: Arc::from(""),
         name,
+        ..Job::default()
     }
 }

@@ -61,6 +61,11 @@ impl Desk {
         }
     }
 
+    /// Has anything bad about a problem reached a route, as far as is known?
+    pub(super) fn was_told(&self, id: ProblemId, route: &Route) -> bool {
+        was_told(&self.problems, &self.ended, id, route)
+    }
+
     pub(super) fn settled(&mut self, settled: Settled) {
         match settled {
             Settled::Reached { route, tales, .. } => {

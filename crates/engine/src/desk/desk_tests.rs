@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use model::{
-    Begin, Channel, Command, Customer, EventKind, HelpLevel, Labels, LocalTime, Look, Matcher,
-    Params, Person, Policy, ProposalState, Recurrence, Scope, Severity, Site, Span, Step, Target,
-    Uplink, VerdictOfDesk, Window, WindowEffect,
+    AlertKind, AlertState, Begin, Channel, Command, Customer, EventKind, HelpLevel, Labels,
+    LocalTime, Look, Matcher, Params, Person, Policy, ProposalState, Recurrence, Refusal, Scope,
+    Severity, Site, Span, Step, Target, Uplink, VerdictOfDesk, Window, WindowEffect,
 };
 
 use super::*;
@@ -741,3 +741,30 @@ mod why;
 
 #[path = "maintenance_tests.rs"]
 mod maintenance;
+
+#[test]
+fn an_end_is_not_told_again_where_nobody_heard_of_the_begin() {
+    let mut stage = Stage::plain();
+    stage.answer = None;
+    stage.hard(HTTP, Status::Critical);
+    let trigger = stage.sent[0].key;
+    stage.hard(HTTP, Status::Ok);
+    // Nobody knows what becomes of the one, so the other waits, until it is too old.
+    stage.pass(86_400);
+    let fault = "refused".into();
+    stage.feed(Input::Delivered { key: trigger, delivery: Delivery::Never { fault } });
+    let dead = |it: &Row| match it {
+        Row::Alert(it) if matches!(it.state, AlertState::Dead { .. }) => Some(it.clone()),
+        _ => None,
+    };
+    let resolve = stage.rows.iter().filter_map(dead).find(|it| it.kind == AlertKind::Resolve);
+    let alert = Some(resolve.expect("its time was over"));
+    let by = model::Actor { name: "ben".into(), customers: None };
+    let command = Command::Redeliver { alert: alert.as_ref().unwrap().key };
+    let request = Request { by, version: None, repeat_key: None, command };
+    stage.sent.clear();
+    stage.feed(Input::Redeliver { ticket: 1, request, alert });
+    let reply = stage.replies.pop();
+    assert!(matches!(reply, Some(Reply::Refused(Refusal::Conflict { .. }))), "{reply:?}");
+    assert!(stage.told().is_empty());
+}

@@ -12,8 +12,9 @@ use std::{
 };
 
 use model::{
-    Alert, AlertKey, AlertKind, CheckableId, Command, Decision, Delivery, EventKind, Gate, Look,
-    Moment, ProblemId, Request, Route, Row, RuleAt, StateType, Status, Subject, Target, Transition,
+    About, Alert, AlertKey, AlertKind, CheckableId, Command, Decision, Delivery, EventKind, Gate,
+    Look, Moment, ProblemId, Request, Route, Row, RuleAt, StateType, Status, Subject, Target,
+    Transition,
 };
 
 use super::{Desk, Effect, Input, Outcome, problems::policy_of, timers::Timer, who};
@@ -243,7 +244,11 @@ impl Story {
 
     /// Somebody is told or asked now.
     fn note(&mut self, alert: &Alert) {
-        let Some(problem) = self.desk.problems.get(&alert.problem) else { return };
+        let problem = self.desk.problems.get(&alert.problem);
+        // Trouble of our own is another story.
+        let Some(problem) = problem.filter(|it| !matches!(it.about, About::Own(_))) else {
+            return;
+        };
         let Some(policy) = policy_of(problem, &self.desk.rules) else { return };
         let foreseen = |to: Vec<Target>, via: &[u32], rule: &RuleAt| {
             let overrides: Vec<_> = self.desk.overrides.values().collect();

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{
     About, Actor, Begin, CheckableId, Command, Customer, Due, Duty, Heard, Intake, IntakeState,
-    Job, JobKind, Labels, Look, Moment, Nominal, Outcome, Policy, Proof, Proposal, ProposalState,
-    Request, Row, Says, Schedule, StateType, Status, Subject, Times, Transition, Trust, Way,
+    Job, Labels, Look, Moment, Nominal, Outcome, Policy, Proof, Proposal, ProposalState, Request,
+    Row, Says, Schedule, StateType, Status, Subject, Times, Transition, Way,
 };
 
 use super::{Desk, Input};
@@ -28,36 +28,15 @@ fn job(customer: usize, name: &str) -> Job {
         name: format!("c{customer}/{name}").into(),
         customer: u32::try_from(customer).unwrap(),
         at: "c.yaml:1".into(),
-        labels: Labels::from([]),
         on: (customer == 0 && name == "a").then(|| "c0/nas".into()),
-        kind: JobKind::Machine,
         schedule: Schedule {
             text: "daily by 06:00".into(),
-            zone: "UTC".into(),
             dues: vec![Due::At { rule: Begin::Days { days: 0x7f, second: 6 * 3600 }, by: true }],
-            holidays: Vec::new(),
-            on_holidays: model::OnHoliday::Keep,
+            ..Schedule::default()
         },
-        learns: false,
-        early: None,
         grace: Some(Duration::from_secs(HOUR)),
-        give_up: None,
-        reporting: model::Reporting::EveryRun,
-        reports: 1,
-        objects: model::Objects::default(),
-        size: model::Limits::default(),
-        duration: model::Limits::default(),
-        timeout: None,
-        warnings: 3,
-        retry_grace: Duration::ZERO,
-        after: None,
-        trust: Trust { token: true, ..Trust::default() },
-        manual_runs_count: false,
-        paused: false,
-        hears: model::Hears::default(),
         policy: Some(0),
-        contract: None,
-        runbook: "".into(),
+        ..Job::default()
     }
 }
 

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use model::{
-    Entry, Job, JobKind, JobMemory, Labels, Limits, Moment, Nominal, Objects, Outcome, ReportId,
-    Reporting, Schedule, Slot, SlotKey, Standing, Trust,
+    Entry, Job, JobMemory, Moment, Nominal, Objects, Outcome, ReportId, Reporting, Schedule, Slot,
+    SlotKey, Standing, Trust,
 };
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 
@@ -25,38 +25,11 @@ fn secs(it: u64) -> Duration {
 fn job() -> Job {
     Job {
         name: "acme/nas".into(),
-        customer: 0,
         at: "acme.yaml:1".into(),
-        labels: Labels::from([]),
-        on: None,
-        kind: JobKind::Machine,
-        schedule: Schedule {
-            text: "daily 06:00".into(),
-            zone: "UTC".into(),
-            dues: Vec::new(),
-            holidays: Vec::new(),
-            on_holidays: model::OnHoliday::Keep,
-        },
-        early: None,
+        schedule: Schedule { text: "daily 06:00".into(), ..Schedule::default() },
         grace: Some(secs(HOUR)),
-        give_up: None,
-        reporting: Reporting::EveryRun,
-        reports: 1,
-        objects: Objects::default(),
-        size: Limits::default(),
-        duration: Limits::default(),
-        timeout: None,
-        warnings: 3,
-        retry_grace: Duration::ZERO,
-        after: None,
         trust: Trust::default(),
-        manual_runs_count: false,
-        paused: false,
-        learns: false,
-        hears: model::Hears::default(),
-        policy: None,
-        contract: None,
-        runbook: "".into(),
+        ..Job::default()
     }
 }
 

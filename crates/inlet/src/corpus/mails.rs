@@ -7,8 +7,8 @@ use std::{
 };
 
 use model::{
-    Duty, Heard, Hears, Intakes, Job, JobKind, Limits, MailKey, MailOp, MailPart, MailRule,
-    MailTest, Moment, Objects, OnHoliday, Outcome, Reporting, Says, Schedule, Trust,
+    Duty, Heard, Hears, Intakes, Job, MailKey, MailOp, MailPart, MailRule, MailTest, Moment,
+    Outcome, Says,
 };
 
 use super::examples;
@@ -32,41 +32,13 @@ const TEXT_BYTES: usize = 8 << 20;
 /// Attachments that a mail and those within it may have.
 const ATTACHMENTS: usize = 2_000;
 
-fn job(name: &str, hears: Hears) -> Job {
+/// A machine that is believed by its secret address.
+pub(crate) fn job(name: &str, hears: Hears) -> Job {
     Job {
         name: name.into(),
-        customer: 0,
         at: "acme.yaml:1".into(),
-        labels: model::Labels::from([]),
-        on: None,
-        kind: JobKind::Machine,
-        schedule: Schedule {
-            text: "".into(),
-            zone: "UTC".into(),
-            dues: Vec::new(),
-            holidays: Vec::new(),
-            on_holidays: OnHoliday::Keep,
-        },
-        early: None,
-        grace: None,
-        give_up: None,
-        reporting: Reporting::EveryRun,
-        reports: 1,
-        objects: Objects::default(),
-        size: Limits::default(),
-        duration: Limits::default(),
-        timeout: None,
-        warnings: 3,
-        retry_grace: Duration::ZERO,
-        after: None,
-        trust: Trust { token: true, ..Trust::default() },
-        manual_runs_count: false,
-        learns: false,
-        paused: false,
         hears: Hears { secret_id: name.into(), zone: "Europe/Rome".into(), ..hears },
-        policy: None,
-        contract: None,
-        runbook: "".into(),
+        ..Job::default()
     }
 }
 

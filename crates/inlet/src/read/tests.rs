@@ -2,56 +2,15 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use model::{
-    DateOrder, Duty, Hears, Intakes, Job, JobKind, Limits, MailOp, MailPart, MailRule, MailTest,
-    Objects, OnHoliday, Reporting, Schedule, Trust,
-};
+use model::{DateOrder, Duty, Hears, Intakes, Job, MailOp, MailPart, MailRule, MailTest};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Asked, mime::tests::any_spoilt, token::token};
+use crate::{Asked, corpus::mails::job, mime::tests::any_spoilt, token::token};
 
 const KEY: &[u8] = b"key of the installation";
 /// A minute behind the date of the mails.
 const CAME: u64 = 1_789_953_164 + 60;
-
-pub(crate) fn job(name: &str, hears: Hears) -> Job {
-    Job {
-        name: name.into(),
-        customer: 0,
-        at: "acme.yaml:1".into(),
-        labels: model::Labels::from([]),
-        on: None,
-        kind: JobKind::Machine,
-        schedule: Schedule {
-            text: "".into(),
-            zone: "UTC".into(),
-            dues: Vec::new(),
-            holidays: Vec::new(),
-            on_holidays: OnHoliday::Keep,
-        },
-        early: None,
-        grace: None,
-        give_up: None,
-        reporting: Reporting::EveryRun,
-        reports: 1,
-        objects: Objects::default(),
-        size: Limits::default(),
-        duration: Limits::default(),
-        timeout: None,
-        warnings: 3,
-        retry_grace: Duration::ZERO,
-        after: None,
-        trust: Trust { token: true, ..Trust::default() },
-        learns: false,
-        manual_runs_count: false,
-        paused: false,
-        hears: Hears { secret_id: name.into(), zone: "Europe/Rome".into(), ..hears },
-        policy: None,
-        contract: None,
-        runbook: "".into(),
-    }
-}
 
 pub(crate) fn ears_of(jobs: Vec<Job>, unclaimed: bool) -> Ears {
     let intakes = Intakes {

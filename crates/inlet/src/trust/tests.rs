@@ -316,7 +316,7 @@ fn nothing_is_asked_unless_a_job_asks() {
 #[test]
 fn a_job_that_asks_for_a_signature_gets_it_from_whatever_thread() {
     let (names, signed) = &*SIGNED;
-    let mut job = crate::read::tests::job("acme/nas", model::Hears::default());
+    let mut job = crate::corpus::mails::job("acme/nas", model::Hears::default());
     job.trust.dkim = Some("ACME.example".into());
     let trust = job.trust.clone();
     let ears = crate::read::tests::ears_of(vec![job], false);

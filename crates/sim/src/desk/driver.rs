@@ -311,7 +311,8 @@ fn lose_member(batch: &mut Batch) {
     }
 }
 
-fn double_proposals(batch: &mut Batch) {
+/// Every new proposal is made twice.
+pub(crate) fn double_proposals(batch: &mut Batch) {
     let doubled: Vec<Row> = batch
         .rows
         .iter()

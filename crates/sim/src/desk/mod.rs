@@ -45,4 +45,4 @@ pub use judge::Seen;
 pub(crate) use judge::{mix, tell};
 pub use outage::{OUTAGE_HOSTS_MAX, outage, outage_hosts};
 pub use planted::DeskBug;
-pub use world::{DeskOutcome, run, watch};
+pub use world::{run, watch};

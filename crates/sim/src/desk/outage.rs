@@ -12,10 +12,13 @@ use model::{Moment, Policy, WindowEffect};
 use super::{
     climate::Climate,
     estate::{FIRST_MONDAY, HOUR, MINUTE, SECOND, Size},
-    judge::OWN_KNOWN_AFTER,
-    world::{DeskOutcome, What, World},
+    judge::{OWN_KNOWN_AFTER, Seen},
+    world::{What, World, live},
 };
-use crate::dice::{Dice, MILLION};
+use crate::{
+    Lived,
+    dice::{Dice, MILLION},
+};
 
 /// Most hosts of a site that fails.
 pub const OUTAGE_HOSTS_MAX: u64 = 10_000;
@@ -42,7 +45,7 @@ pub fn outage_hosts(seed: u64, most: u64) -> u64 {
 
 /// Lives through the outage of a site of `hosts` hosts.
 #[must_use]
-pub fn outage(seed: u64, hosts: u64, watched: bool) -> DeskOutcome {
+pub fn outage(seed: u64, hosts: u64, watched: bool) -> Lived<Seen> {
     let dice = Dice::new(seed).fork(9);
     let hosts = hosts.min(OUTAGE_HOSTS_MAX);
     let size = Size { customers: 1, sites: 1, hosts, services: seed % 2, exact: true };
@@ -66,10 +69,7 @@ pub fn outage(seed: u64, hosts: u64, watched: bool) -> DeskOutcome {
         let wait = world.dice.span(SECOND, 10 * MINUTE);
         world.push(begins + KNOWN_AFTER + wait, What::Crash);
     }
-    world.live();
-    let fault = world.judge.fault.take().map(|it| format!("at {}: {it}", world.now));
-    let (hash, events, seen) = (world.trace.hash(), world.events, world.judge.seen);
-    DeskOutcome { seed, hash, events, seen, fault, log: world.log }
+    live(world, seed)
 }
 
 /// Looks and rules as they are usual; `prompt`: the first step of every ladder is taken at once,

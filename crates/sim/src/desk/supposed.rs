@@ -4,7 +4,10 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use engine::desk::{Effect, Hypothesis, Input, Outcome, Supposed};
-use model::{AlertKind, CheckableId, Delivery, Look, Moment, Route, StateType, Status, Transition};
+use model::{
+    About, Alert, AlertKind, CheckableId, Delivery, Look, Moment, Route, StateType, Status,
+    Transition,
+};
 
 use super::{
     driver::Driver,
@@ -84,10 +87,7 @@ impl Twin {
     fn take(&mut self, at: Moment, outcome: Outcome) {
         for effect in outcome.effects {
             let Effect::Deliver(alert) = effect else { continue };
-            let members = &alert.content.members;
-            let tells = alert.kind == AlertKind::Trigger
-                || members.iter().any(|it| it.kind == AlertKind::Trigger);
-            if tells {
+            if tells(&alert) {
                 self.told.insert(alert.route.clone());
             }
             let input = Input::Delivered { key: alert.key, delivery: Delivery::Taken };
@@ -95,6 +95,15 @@ impl Twin {
             self.take(at, next);
         }
     }
+}
+
+/// Is it a trigger, or a digest with one, about something else than trouble of our own?
+fn tells(alert: &Alert) -> bool {
+    let members = alert.content.members.iter().map(|it| (it.kind, it.about.as_ref()));
+    let mut all = members.chain([(alert.kind, alert.content.about.as_ref())]);
+    all.any(|(kind, about)| {
+        kind == AlertKind::Trigger && about.is_some_and(|it| !matches!(it, About::Own(_)))
+    })
 }
 
 /// Times are worked out far enough ahead for what is supposed.

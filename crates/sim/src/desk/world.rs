@@ -27,6 +27,7 @@ use super::{
 use crate::{
     agenda::Agenda,
     dice::{Dice, MILLION},
+    lived::{Lived, lived, note},
     trace::Trace,
 };
 
@@ -54,51 +55,21 @@ macro_rules! view {
     };
 }
 
-/// Writes down what happens, if somebody watches.
-macro_rules! note {
-    ($world:expr, $($text:tt)+) => {
-        if $world.watched {
-            let line = format!("{} {}", $world.now, format_args!($($text)+));
-            $world.log.push(line);
-        }
-    };
-}
-
-/// What a world came to.
-#[derive(Clone, Debug)]
-pub struct DeskOutcome {
-    /// Which world.
-    pub seed: u64,
-    /// One number for all that happened.
-    pub hash: u64,
-    /// How much happened.
-    pub events: u64,
-    /// What was seen.
-    pub seen: Seen,
-    /// What is wrong, if anything.
-    pub fault: Option<String>,
-    /// The last things that happened.
-    pub log: Vec<String>,
-}
-
 /// Lives through the world of `seed`.
 #[must_use]
-pub fn run(seed: u64, bug: Option<DeskBug>) -> DeskOutcome {
-    live(seed, bug, false)
+pub fn run(seed: u64, bug: Option<DeskBug>) -> Lived<Seen> {
+    live(World::new(seed, bug, false), seed)
 }
 
 /// The same, and writes down what happens.
 #[must_use]
-pub fn watch(seed: u64, bug: Option<DeskBug>) -> DeskOutcome {
-    live(seed, bug, true)
+pub fn watch(seed: u64, bug: Option<DeskBug>) -> Lived<Seen> {
+    live(World::new(seed, bug, true), seed)
 }
 
-fn live(seed: u64, bug: Option<DeskBug>, watched: bool) -> DeskOutcome {
-    let mut world = World::new(seed, bug, watched);
+pub(super) fn live(mut world: World, seed: u64) -> Lived<Seen> {
     world.live();
-    let fault = world.judge.fault.take().map(|it| format!("at {}: {it}", world.now));
-    let (hash, events, seen) = (world.trace.hash(), world.events, world.judge.seen);
-    DeskOutcome { seed, hash, events, seen, fault, log: world.log }
+    lived!(world, seed)
 }
 
 /// Something that happens.

@@ -30,4 +30,4 @@ mod world;
 
 pub use judge::Seen;
 pub use planted::WatchdogBug;
-pub use world::{WatchdogOutcome, run, watch};
+pub use world::{run, watch};

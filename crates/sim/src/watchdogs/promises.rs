@@ -6,9 +6,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{
-    After, Channel, Customer, Duty, Hears, Intake, Intakes, Job, JobKind, Labels, Limits, MatchOp,
-    Matcher, Moment, Nominal, Objects, OnHoliday, Params, Person, Policy, Reporting, Schedule,
-    Scope, Severity, Span, Step, Target, Team, Trust, Way, Window, WindowEffect,
+    After, Channel, Customer, Duty, Intake, Intakes, Job, JobKind, MatchOp, Matcher, Moment,
+    Nominal, OnHoliday, Params, Person, Policy, Reporting, Schedule, Scope, Severity, Span, Step,
+    Target, Team, Trust, Way, Window, WindowEffect,
 };
 
 use crate::{
@@ -353,30 +353,11 @@ fn blank(place: usize, customer: u32, dice: &mut Dice, zone: &str) -> Promise {
         name: Arc::from(format!("c{customer}/j{place:02}")),
         customer,
         at: Arc::from(format!("checks/c{customer}.yaml:{place}")),
-        labels: Labels::from([]),
-        on: None,
-        kind: JobKind::Machine,
         schedule: read("every 24h", zone),
-        early: None,
-        grace: None,
-        give_up: None,
-        reporting: Reporting::EveryRun,
-        reports: 1,
-        objects: Objects::default(),
-        size: Limits::default(),
-        duration: Limits::default(),
-        timeout: None,
-        warnings: 3,
         retry_grace: MINUTE * retries,
-        after: None,
         trust,
-        manual_runs_count: false,
-        paused: false,
-        hears: Hears::default(),
-        learns: false,
         policy: Some(1),
-        contract: None,
-        runbook: Arc::from(""),
+        ..Job::default()
     };
     Promise {
         job,

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use model::{
-    CallState, Heard, IntakeState, Nominal, Outcome, Problem, ProposalId, ProposalState, Row, Slot,
-    SlotKey, Span, Standing, Times, Wait,
+    CallState, Heard, IntakeState, Nominal, Outcome, Problem, ProposalState, Row, Slot, SlotKey,
+    Span, Standing, Times, Wait,
 };
 
 use super::planted::WatchdogBug as Bug;
-use crate::desk::{HOUR, MINUTE, driver::Batch, shelf::Shelf};
+use crate::desk::{
+    HOUR, MINUTE,
+    driver::{Batch, double_proposals},
+    shelf::Shelf,
+};
 
 /// A bug that strikes now and then strikes so often.
 const NOW_AND_THEN: u64 = 11;
@@ -151,22 +155,6 @@ fn is_correction(slot: &Slot, shelf: &Shelf) -> bool {
     let key: &SlotKey = &slot.key;
     let was = shelf.slots.get(key).map(|it| it.standing);
     was == Some(Standing::Missing) && slot.standing != Standing::Missing
-}
-
-fn double_proposals(batch: &mut Batch) {
-    let doubled: Vec<Row> = batch
-        .rows
-        .iter()
-        .filter_map(|it| match it {
-            Row::Proposal(it) if it.version == 1 => {
-                let mut double = it.clone();
-                double.id = ProposalId(it.id.0 + 1_000_000);
-                Some(Row::Proposal(double))
-            }
-            _ => None,
-        })
-        .collect();
-    batch.rows.extend(doubled);
 }
 
 fn make_ready(batch: &mut Batch) {

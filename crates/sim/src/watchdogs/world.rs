@@ -32,6 +32,7 @@ use crate::{
         tell,
     },
     dice::{Dice, MILLION},
+    lived::{Lived, lived, note},
     trace::Trace,
 };
 
@@ -63,54 +64,23 @@ macro_rules! view {
     };
 }
 
-/// Writes down what happens, if somebody watches.
-macro_rules! note {
-    ($world:expr, $($text:tt)+) => {
-        if $world.watched {
-            let line = format!("{} {}", calendar::rfc3339($world.now), format_args!($($text)+));
-            $world.log.push(line);
-        }
-    };
-}
-pub(super) use {note, view};
-
-/// What a world came to.
-#[derive(Clone, Debug)]
-pub struct WatchdogOutcome {
-    /// Which world.
-    pub seed: u64,
-    /// One number for all that happened.
-    pub hash: u64,
-    /// How much happened.
-    pub events: u64,
-    /// What was seen.
-    pub seen: Seen,
-    /// What is wrong, if anything.
-    pub fault: Option<String>,
-    /// Everything that happened, if somebody watched.
-    pub log: Vec<String>,
-}
+pub(super) use view;
 
 /// Lives through the world of `seed`.
 #[must_use]
-pub fn run(seed: u64, bug: Option<WatchdogBug>) -> WatchdogOutcome {
-    live(seed, bug, false)
+pub fn run(seed: u64, bug: Option<WatchdogBug>) -> Lived<Seen> {
+    live(World::new(seed, bug, false), seed)
 }
 
 /// The same, and writes down what happens.
 #[must_use]
-pub fn watch(seed: u64, bug: Option<WatchdogBug>) -> WatchdogOutcome {
-    live(seed, bug, true)
+pub fn watch(seed: u64, bug: Option<WatchdogBug>) -> Lived<Seen> {
+    live(World::new(seed, bug, true), seed)
 }
 
-fn live(seed: u64, bug: Option<WatchdogBug>, watched: bool) -> WatchdogOutcome {
-    let mut world = World::new(seed, bug, watched);
+fn live(mut world: World, seed: u64) -> Lived<Seen> {
     world.live();
-    let now = world.now;
-    let fault = world.judge.fault.take();
-    let fault = fault.map(|it| format!("at {}: {it}", calendar::rfc3339(now)));
-    let (hash, events, seen) = (world.trace.hash(), world.events, world.judge.seen);
-    WatchdogOutcome { seed, hash, events, seen, fault, log: world.log }
+    lived!(world, seed)
 }
 
 /// Something that happens.

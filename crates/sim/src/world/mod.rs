@@ -13,6 +13,7 @@ use engine::Limits;
 use model::{CheckResult, CheckableId, FromShard, Moment, ToShard};
 
 use crate::{
+    Lived,
     census::{Census, Style},
     dice::{Dice, MILLION},
     disk::Disk,
@@ -39,44 +40,24 @@ const FIRST_MONDAY: u64 = 1_767_571_200;
 /// Wakes without any progress of time after which the engine is in a loop.
 const WAKES_MAX: u32 = 10_000;
 
-/// What a world came to.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Which world.
-    pub seed: u64,
-    /// One number for all that happened.
-    pub hash: u64,
-    /// How much happened.
-    pub events: u64,
-    /// What was seen.
-    pub stats: Stats,
-    /// What is wrong, if anything.
-    pub fault: Option<String>,
-    /// What happened to whom was watched.
-    pub log: Vec<String>,
-    /// Whom that is about, and what the world was like.
-    pub about: String,
-}
-
 /// Lives through the world of `seed`.
 #[must_use]
-pub fn run(seed: u64, planted: Option<Planted>) -> Outcome {
+pub fn run(seed: u64, planted: Option<Planted>) -> Lived<Stats> {
     watch(seed, planted, None)
 }
 
 /// Lives through the world of `seed` and writes down all that happens to `watched`.
 #[must_use]
-pub fn watch(seed: u64, planted: Option<Planted>, watched: Option<&str>) -> Outcome {
+pub fn watch(seed: u64, planted: Option<Planted>, watched: Option<&str>) -> Lived<Stats> {
     let mut world = World::new(seed, planted);
     world.watched = watched.map(str::to_owned);
     world.live();
-    let fault = world.judge.fault.take().map(|it| format!("at {}: {it}", world.now));
-    let about = match fault {
-        Some(_) => format!("{}\n  {:?}", world.judge.about(&world.census), world.weather),
-        None => String::new(),
-    };
-    let (hash, events, stats) = (world.trace.hash(), world.events, world.judge.stats);
-    Outcome { seed, hash, events, stats, fault, log: world.log, about }
+    let fault = world.judge.fault.take().map(|it| {
+        let about = world.judge.about(&world.census);
+        format!("at {}: {it}\n{about}\n  {:?}", world.now, world.weather)
+    });
+    let (hash, events, seen) = (world.trace.hash(), world.events, world.judge.stats);
+    Lived { seed, hash, events, seen, fault, log: world.log }
 }
 
 /// Something that happens.

@@ -8,9 +8,8 @@ use std::{
 
 use axum::{body::Body, http::Request};
 use model::{
-    Class, Heard, Hears, Job, JobKind, JobMemory, Labels, Limits, MailKey, Nominal, Objects,
-    OnHoliday, Outcome, Proof, Report, ReportId, Reporting, Says, Schedule, Slot, SlotKey, Span,
-    Standing, TimeSource, Trust,
+    Class, Heard, Hears, Job, JobMemory, MailKey, Nominal, Outcome, Proof, Report, ReportId, Says,
+    Schedule, Slot, SlotKey, Span, Standing, TimeSource,
 };
 use serde_json::json;
 
@@ -39,38 +38,15 @@ pub(crate) fn name(customer: &str) -> String {
 fn job(customer: &str) -> Job {
     Job {
         name: name(customer).into(),
-        customer: 0,
         at: "checks/acme.yaml:7".into(),
-        labels: Labels::default(),
-        on: None,
-        kind: JobKind::Machine,
         schedule: Schedule {
             text: "daily 02:00".into(),
             zone: "Europe/Rome".into(),
-            dues: Vec::new(),
-            holidays: Vec::new(),
-            on_holidays: OnHoliday::Keep,
+            ..Schedule::default()
         },
-        early: None,
         grace: Some(Duration::from_secs(3600)),
-        give_up: None,
-        reporting: Reporting::EveryRun,
-        reports: 1,
-        objects: Objects::default(),
-        size: Limits::default(),
-        duration: Limits::default(),
-        timeout: None,
-        warnings: 3,
-        retry_grace: Duration::ZERO,
-        after: None,
-        trust: Trust { token: true, ..Trust::default() },
-        learns: false,
-        manual_runs_count: false,
-        paused: false,
         hears: Hears { ping: true, ..Hears::default() },
-        policy: None,
-        contract: None,
-        runbook: "".into(),
+        ..Job::default()
     }
 }
 

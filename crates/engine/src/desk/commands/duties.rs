@@ -127,6 +127,12 @@ impl Desk {
         tales(alert).iter().any(|it| says_bad(it.kind) && over(it.problem))
     }
 
+    /// A resolve can die before what it was to follow, which then dies too.
+    fn ends_what_nobody_heard_of(&self, alert: &Alert) -> bool {
+        let resolves = tales(alert).into_iter().filter(|it| it.kind == AlertKind::Resolve);
+        resolves.into_iter().any(|it| !self.was_told(it.problem, &alert.route))
+    }
+
     /// A dead alert is to be tried again.
     pub(crate) fn redeliver(&mut self, ticket: u64, request: &Request, alert: Option<Alert>) {
         if self.answered_before(ticket, request) {
@@ -138,6 +144,9 @@ impl Desk {
             // Nobody would hear of the end, which has been.
             Some(alert) if self.tells_of_what_is_over(&alert) => {
                 conflict("the problem that it tells of is over".to_owned())
+            }
+            Some(alert) if self.ends_what_nobody_heard_of(&alert) => {
+                conflict("nobody there has heard of the problem that it ends".to_owned())
             }
             Some(alert) => {
                 let (key, name) = (alert.key, format!("alert {}", alert.key));

@@ -31,10 +31,30 @@ impl Outbox {
                 // Whatever is on its way may still arrive; it is given up if it does not.
                 None | Some(Spot::InFlight) => {}
                 Some(Spot::Ending) => return vec![self.withdrawn(key, told, pen)],
+                Some(Spot::Gathered | Spot::Behind) if self.is_held_back(key, rules, pen) => {}
                 Some(_) => return vec![self.dead(key, rules, told, pen)],
             }
         }
         Vec::new()
+    }
+
+    /// What the pace of its own channel holds back is not too old: its time begins when it may
+    /// leave.
+    fn is_held_back(&mut self, key: AlertKey, rules: &Rules, pen: &mut Pen) -> bool {
+        let Some(entry) = self.entries.get_mut(&key).filter(|it| it.is_untried()) else {
+            return false;
+        };
+        let path = &self.paths[entry.packed.route as usize];
+        let Some(channel) = find_channel(rules, &path.route.channel) else { return false };
+        let leaves_at = path.leaves_at(pen.now, Some(channel));
+        if leaves_at <= pen.now {
+            return false;
+        }
+        let expires_at = leaves_at.after(channel.ttl);
+        entry.packed.expires_at = expires_at;
+        self.expiry.insert((expires_at, key));
+        pen.rows.extend(self.get(key).map(|it| Row::Alert(Box::new(it))));
+        true
     }
 
     /// The problem is over: withdraws what certainly was never sent of it. To be called before

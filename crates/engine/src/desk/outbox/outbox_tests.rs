@@ -541,6 +541,27 @@ fn over_the_limit_nothing_is_lost() {
 }
 
 #[test]
+fn what_its_own_limit_holds_back_does_not_grow_too_old() {
+    let personal = Some("phone".into());
+    let limit = Some(Rate { count: 1, per: 3 * HOUR });
+    let mut bench = Bench::new(vec![Channel { personal, limit, ..channel("sms") }]);
+    let anna = route("sms", "anna");
+    let first = bench.trigger(1, &anna);
+    bench.due();
+    bench.settle(first, Delivery::Taken);
+    let held = [bench.trigger(2, &anna), bench.owe(2, AlertKind::Acknowledged, 1, &anna)];
+    assert_eq!(bench.due(), []);
+    bench.pass(2 * HOUR);
+    assert_eq!(bench.expire(), [], "its time to live is an hour, and has not begun");
+    bench.pass(HOUR);
+    assert_eq!((bench.expire(), bench.due()), (vec![], vec![held[0]]));
+    bench.settle(held[0], Delivery::Taken);
+    bench.pass(4 * HOUR);
+    let [Settled::Dead { alert, .. }] = &bench.expire()[..] else { panic!("it could have left") };
+    assert_eq!(alert.key, held[1]);
+}
+
+#[test]
 fn a_great_many_members_make_several_digests() {
     let mut bench = sms(Some(MINUTE), None);
     let anna = route("sms", "anna");

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use model::{
-    Begin, Class, Due, Duty, Heard, Intake, IntakeState, JobKind, Outcome, Proof, Says, Schedule,
-    Times, Trust, Way,
+    Begin, Class, Due, Duty, Heard, Intake, IntakeState, Outcome, Proof, Says, Schedule, Times, Way,
 };
 
 use super::*;
@@ -27,38 +26,14 @@ fn at(secs: u64) -> Moment {
 fn job(name: &str) -> Job {
     Job {
         name: name.into(),
-        customer: 0,
         at: "acme.yaml:1".into(),
-        labels: model::Labels::from([]),
-        on: None,
-        kind: JobKind::Machine,
         schedule: Schedule {
             text: "daily by 06:00".into(),
-            zone: "UTC".into(),
             dues: vec![Due::At { rule: Begin::Days { days: 0x7f, second: 6 * 3600 }, by: true }],
-            holidays: Vec::new(),
-            on_holidays: model::OnHoliday::Keep,
+            ..Schedule::default()
         },
-        early: None,
         grace: Some(Duration::from_secs(HOUR)),
-        give_up: None,
-        reporting: model::Reporting::EveryRun,
-        reports: 1,
-        objects: model::Objects::default(),
-        size: model::Limits::default(),
-        duration: model::Limits::default(),
-        timeout: None,
-        warnings: 3,
-        retry_grace: Duration::ZERO,
-        after: None,
-        trust: Trust { token: true, ..Trust::default() },
-        learns: false,
-        manual_runs_count: false,
-        paused: false,
-        hears: model::Hears::default(),
-        policy: None,
-        contract: None,
-        runbook: "".into(),
+        ..Job::default()
     }
 }
 

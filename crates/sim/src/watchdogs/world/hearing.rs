@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use engine::desk::Input;
 use model::{Command, Heard, MailKey, Moment, Outcome, Reply, Row};
 
-use super::{What, World, note, view};
+use super::{What, World, view};
 use crate::{
     desk::{DAY, HOUR, MINUTE, SECOND, driver::Cause},
     dice::MILLION,
+    lived::note,
     watchdogs::{
         judge::View,
         people,
