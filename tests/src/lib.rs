@@ -25,6 +25,7 @@ mod process;
 mod prometheus;
 mod receiver;
 mod sandbox;
+mod settings;
 mod snmpd;
 mod wait;
 
@@ -48,5 +49,6 @@ pub use process::{Running, free_port};
 pub use prometheus::PrometheusServer;
 pub use receiver::{Manner, Received, Receiver};
 pub use sandbox::Sandbox;
+pub use settings::setting;
 pub use snmpd::Snmpd;
 pub use wait::{LIMIT, until, until_within};

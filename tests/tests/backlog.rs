@@ -14,7 +14,7 @@ use std::{
 };
 
 use serde_json::Value as Json;
-use tests::{Engine, Manner, Porter, Received, Receiver, Sandbox, until_within};
+use tests::{Engine, Manner, Porter, Received, Receiver, Sandbox, setting, until_within};
 
 /// Longest wait for each part; a hundred thousand of everything take a while.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
@@ -42,15 +42,11 @@ struct Settings {
 
 impl Settings {
     fn from_environment() -> Self {
-        let number = |name: &str, default: u64| match std::env::var(name) {
-            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
-            Err(_) => default,
-        };
-        let rows = number("CAMPANILE_TORTURE_ROWS", 2_000);
+        let rows = setting("CAMPANILE_TORTURE_ROWS", 2_000);
         Self {
             rows,
             first: (rows / 100).max(1),
-            promises: number("CAMPANILE_TORTURE_PROMISES", 0) != 0,
+            promises: setting("CAMPANILE_TORTURE_PROMISES", 0) != 0,
         }
     }
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use serde_json::{Value as Json, json};
-use tests::{Door, Engine, Page, Received, Receiver, Sandbox, rfc3339};
+use tests::{Door, Engine, Page, Received, Receiver, Sandbox, rfc3339, setting};
 
 const DOORS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 /// Longest wait for one step. A try that was on its way at a kill waits for its next one.
@@ -37,13 +37,9 @@ struct Settings {
 
 impl Settings {
     fn from_environment() -> Self {
-        let number = |name: &str, default: u64| match std::env::var(name) {
-            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
-            Err(_) => default,
-        };
         Self {
-            kills: number("CAMPANILE_TORTURE_KILLS", 12),
-            seed: number("CAMPANILE_TORTURE_SEED", 5),
+            kills: setting("CAMPANILE_TORTURE_KILLS", 12),
+            seed: setting("CAMPANILE_TORTURE_SEED", 5),
         }
     }
 

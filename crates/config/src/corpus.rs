@@ -6,14 +6,14 @@
 
 use std::{
     env, fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use model::Moment;
 
-use crate::{explain, load_at, tests as routing_tests};
+use crate::{Loaded, explain, load_at, tests as routing_tests};
 
 #[path = "../tests/whole/catalogue.rs"]
 mod catalogue;
@@ -22,6 +22,8 @@ mod catalogue;
 const NOW: Moment = Moment::from_secs(1_795_262_400);
 /// Begins every main file.
 const MAIN: &str = "checks: [acme.yaml]\n";
+/// Stands between the two files of an input.
+const DIVIDER: u8 = 0x0c;
 /// Would lead to files that nobody meant.
 const ELSEWHERE: [&str; 3] = ["checks", "..", "/proc"];
 
@@ -29,26 +31,28 @@ const CHECKS: &str = "customer: acme
 labels: { country: NO }
 sites: { hq: { timezone: Europe/Oslo } }
 templates:
-  t: { use: [], snmp: { version: 2c, community: \"${secret:x}\" }, services: { a: { snmp: sysUpTime, warn: under 10m } } }
+  t: { use: [], snmp: { version: 2c, community: public }, services: { a: { snmp: sysUpTime, warn: under 10m } } }
 hosts:
   h:
     address: 10.0.0.1
     site: hq
     use: [t]
     services:
-      s: { http: { url: \"http://x/\", headers: { A: b } }, warn: over 85% for 10m, every: 5m, retry: 3 x 20s }
+      s: { http: { url: \"http://x/\", headers: { A: b } }, warn: over 2s for 10m, every: 5m, retry: 3 x 20s }
   g[1..3]: { address: \"10.0.1.[1..3]\", alive: { tcp: 22 }, flapping: { high: 30%, low: 20% } }
 ";
 const WATCHDOGS: &str = "customer: acme
 watchdogs:
-  nas: { schedule: daily by 06:30, reads: vzdump, trust: { relays: [192.0.2.0/24] } }
+  nas: { expect: daily by 06:30, reads: vzdump, trust: { relay: [192.0.2.0/24] } }
   erp:
-    schedule: [\"cron 0 22 * * 1-5\", \"last business day by 20:00\"]
-    grace: 2h
-    mail: [{ subject: \"*backup*\" }, { from: { matches: \"^a@\" } }]
-    failed: [{ body: { has: error } }]
-    size: { low: 10% }
-  people: { kind: human, schedule: 1st business day by 12:00 }
+    expect: [\"cron 0 22 * * 1-5\", \"last business day by 20:00\"]
+    grace: 1h
+    mail: { subject: \"*backup*\", from: \"matches /^a@/\" }
+    trust: token
+    crit: body has \"error\"
+    size: { under: 50% of usual }
+  people: { person: yes, expect: 1st business day by 12:00 }
+\u{c}inlet: { domains: [in.msp.example], smtp: { listen: \"127.0.0.1:2525\" } }
 ";
 const DESK: &str = "customer: acme\nhosts: { h: { address: a } }\n\u{c}engine:
   own: { policy: p }
@@ -61,9 +65,9 @@ teams: { t: [a, b] }
 oncall:
   o: { rotate: weekly, handover: Mon 08:00, since: 2026-01-05, people: [a, [b, a]] }
   q: { hours: Mon-Fri 08:00-17:00, people: t, otherwise: o }
-channels: { hook: { webhook: { url: \"https://x.example/\" } } }
-policies: { p: [{ tell: o, after: 5m }, { tell: t }] }
-contracts: { c: { hours: always, resolve: 4h } }
+channels: { hook: { type: webhook, url: \"https://x.example/\" } }
+policies: { p: { alert: [{ to: o, after: 5m, via: [hook] }, { to: t, after: 30m, via: [hook] }] } }
+contracts: { c: { hours: always, respond: 1h, resolve: 4h, policy: p } }
 inlet: { domains: [in.msp.example], smtp: { listen: \"127.0.0.1:2525\" } }
 ";
 
@@ -95,36 +99,45 @@ impl Drop for Folder {
     }
 }
 
+/// Writes the files of an input, and says what the main file is called.
+fn written(folder: &Folder, input: &[u8]) -> PathBuf {
+    let mut files = input.splitn(2, |it| *it == DIVIDER);
+    let (checks, main) = (files.next().unwrap_or_default(), files.next().unwrap_or_default());
+    let path = folder.0.join("config.yaml");
+    fs::write(&path, [MAIN.as_bytes(), main].concat()).expect("a file in a folder of ours");
+    fs::write(folder.0.join("acme.yaml"), checks).expect("a file in a folder of ours");
+    path
+}
+
+fn loaded(path: &Path) -> Loaded {
+    load_at(path, catalogue::KINDS, catalogue::CHANNELS, catalogue::FORMATS, NOW)
+}
+
 /// A check file and a main file: whatever they say, every mistake is told, and nothing is shown
 /// that could be taken for something else.
 ///
 /// # Panics
 /// When something does not hold.
 pub fn config(input: &[u8]) {
-    let mut files = input.splitn(2, |it| *it == 0x0c);
-    let (checks, main) = (files.next().unwrap_or_default(), files.next().unwrap_or_default());
+    let main = input.splitn(2, |it| *it == DIVIDER).nth(1).unwrap_or_default();
     let said = String::from_utf8_lossy(main);
     if ELSEWHERE.iter().any(|it| said.contains(it)) {
         return;
     }
     let folder = Folder::new();
-    let path = folder.0.join("config.yaml");
-    fs::write(&path, [MAIN.as_bytes(), main].concat()).expect("a file in a folder of ours");
-    fs::write(folder.0.join("acme.yaml"), checks).expect("a file in a folder of ours");
-    let (kinds, channels) = (catalogue::KINDS, catalogue::CHANNELS);
-    let loaded = load_at(&path, kinds, channels, catalogue::FORMATS, NOW);
-    let shown = loaded.render(false);
-    assert_eq!(shown.is_empty(), loaded.diagnostics.is_empty(), "what is found is shown");
+    let path = written(&folder, input);
+    let found = loaded(&path);
+    let shown = found.render(false);
+    assert_eq!(shown.is_empty(), found.diagnostics.is_empty(), "what is found is shown");
     assert!(!shown.contains(|it: char| it.is_control() && it != '\n'), "{shown:?}");
-    let json = loaded.render_json();
+    let json = found.render_json();
     assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
-    assert!(loaded.plan.is_none() || loaded.errors() == 0, "a plan in spite of mistakes");
+    assert!(found.plan.is_none() || found.errors() == 0, "a plan in spite of mistakes");
     for name in ["acme/h", "acme/h/s", "acme/g1", "acme", "", "///"] {
-        drop(explain(&loaded, name).map(|it| (it.render(), it.render_json())));
+        drop(explain(&found, name).map(|it| (it.render(), it.render_json())));
     }
-    drop(routing_tests(&loaded));
-    let again = load_at(&path, kinds, channels, catalogue::FORMATS, NOW);
-    assert_eq!(again.render(false), shown, "the same files say the same");
+    drop(routing_tests(&found));
+    assert_eq!(loaded(&path).render(false), shown, "the same files say the same");
 }
 
 #[cfg(test)]
@@ -135,5 +148,14 @@ mod tests {
     fn every_kept_file_is_read() {
         xtask::corpora::replay("config", config);
         seeds("").iter().for_each(|it| config(it));
+    }
+
+    #[test]
+    fn what_it_begins_with_is_whole() {
+        for seed in seeds("") {
+            let folder = Folder::new();
+            let found = loaded(&written(&folder, &seed));
+            assert_eq!(found.errors(), 0, "{}", found.render(false));
+        }
     }
 }

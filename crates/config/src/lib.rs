@@ -39,7 +39,7 @@ mod yaml;
 
 pub use code::{Code, Severity};
 pub use diagnostic::Diagnostic;
-pub use duty::{Overlap, overlap};
+pub use duty::{Overlap, WATCHDOG_KEYS, overlap};
 pub use explain::{Explanation, Setting, Unknown, Wording, explain};
 pub use loaded::{Counts, Loaded, load, load_at};
 pub use routing::{Given, RoutingTest, ToldBy, tests};

@@ -34,4 +34,4 @@ pub use ping::corpus;
 pub use readings::Readings;
 pub use serve::{CONNECTIONS_MAX, serve};
 pub use shared::{Build, Shared};
-pub use watchdogs::{IntakeFigures, JobFigures, WatchdogFigures, number_of};
+pub use watchdogs::{WatchdogFigures, number_of};

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Class, Moment, Standing};
+use model::{Class, IntakeFigures, JobFigures, Moment, Standing};
 
 use crate::Readings;
 
@@ -14,7 +14,7 @@ use crate::Readings;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WatchdogFigures {
     /// One for each watchdog, by name.
-    pub jobs: Vec<JobFigures>,
+    pub jobs: Arc<[JobFigures]>,
     /// Reports since the start, by what became of them.
     pub reports: BTreeMap<Class, u64>,
     /// How slots came to stand since the start.
@@ -25,36 +25,6 @@ pub struct WatchdogFigures {
     pub unclaimed: u64,
     /// Mails that broke the reading of them; kept, and never good news.
     pub broken: u64,
-}
-
-/// Figures of one watchdog.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct JobFigures {
-    /// Whose.
-    pub customer: Arc<str>,
-    /// Its full name: `customer/watchdog`.
-    pub name: Arc<str>,
-    /// How its last judged slot stands.
-    pub standing: Option<Standing>,
-    /// When its last good run ended.
-    pub last_ok: Option<Moment>,
-    /// When the next report is due at the latest.
-    pub next_due: Option<Moment>,
-    /// Bytes of its last judged run.
-    pub size: Option<u64>,
-    /// Seconds that it took.
-    pub duration_secs: Option<f64>,
-}
-
-/// Figures of one intake. What its mail servers did at their doors they count themselves.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct IntakeFigures {
-    /// Its name; pings and ticks come by `console`.
-    pub intake: Arc<str>,
-    /// Everything that came by it until then has been handed on.
-    pub read_until: Moment,
-    /// Can it not hear?
-    pub is_deaf: bool,
 }
 
 /// The number that stands for a standing: 0 to 3 is well, 4 to 9 wants somebody to look, from 10 on
@@ -103,7 +73,7 @@ const OF_JOB: [OfJob; 5] = [
         it.size.map(|it| it as f64)
     }),
     ("campanile_watchdog_duration_seconds", "How long the last judged run took", |it| {
-        it.duration_secs
+        it.duration.map(|it| it.as_secs_f64())
     }),
 ];
 
@@ -112,7 +82,7 @@ impl WatchdogFigures {
     pub fn read(&self, readings: &mut Readings) {
         // Family by family, so that there is little left to sort.
         for (name, help, value) in OF_JOB {
-            for job in &self.jobs {
+            for job in &*self.jobs {
                 if let Some(value) = value(job) {
                     let watchdog = job.name.split_once('/').map_or(&*job.name, |it| it.1);
                     let labels = [("customer", &*job.customer), ("watchdog", watchdog)];
@@ -135,12 +105,12 @@ impl WatchdogFigures {
         let help = "Mails at which a reader broke down; they are kept, and never good news";
         readings.counter("campanile_inlet_broken", help, &[], self.broken as f64);
         for it in &self.intakes {
-            let labels = [("intake", &*it.intake)];
+            let labels = [("intake", &*it.name)];
             let name = "campanile_inlet_read_until_timestamp_seconds";
             let help = "Everything that came in until then has been handed on";
             readings.gauge(name, help, &labels, it.read_until.as_secs_f64());
             let help = "Whether the intake can hear";
-            let up = f64::from(u8::from(!it.is_deaf));
+            let up = f64::from(u8::from(!it.deaf));
             readings.gauge("campanile_inlet_up", help, &labels, up);
         }
     }
@@ -148,7 +118,7 @@ impl WatchdogFigures {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, time::Duration};
 
     use super::*;
 
@@ -167,15 +137,12 @@ mod tests {
             last_ok: Some(Moment::from_secs(1_800_000_000)),
             next_due: Some(Moment::from_secs(1_800_003_600)),
             size: Some(7 << 30),
-            duration_secs: Some(90.5),
+            duration: Some(Duration::from_millis(90_500)),
         };
-        let intake = IntakeFigures {
-            intake: "mail".into(),
-            read_until: Moment::from_secs(1),
-            is_deaf: true,
-        };
+        let intake =
+            IntakeFigures { name: "mail".into(), read_until: Moment::from_secs(1), deaf: true };
         WatchdogFigures {
-            jobs: vec![job, JobFigures { customer: "bolt".into(), ..JobFigures::default() }],
+            jobs: [job, JobFigures { customer: "bolt".into(), ..JobFigures::default() }].into(),
             reports: BTreeMap::from([(Class::Counted, 3)]),
             slots: BTreeMap::from([(Standing::Missing, 4)]),
             intakes: vec![intake],

@@ -10,6 +10,7 @@ mod cause;
 mod check;
 mod command;
 mod duty;
+mod figures;
 mod hash;
 mod hours;
 mod job;
@@ -46,6 +47,7 @@ pub use duty::{
     Pauses, Person, Policy, Rate, RuleAt, Scope, Site, SlaStart, Step, Subject, Target, Team,
     Times, Uplink, WaitSet, Window, WindowEffect,
 };
+pub use figures::{IntakeFigures, JobFigures};
 pub use hash::stable_hash;
 pub use hours::{Hours, Span};
 pub use job::{

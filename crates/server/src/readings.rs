@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
-use console::{IntakeFigures, JobFigures, WatchdogFigures};
+use console::WatchdogFigures;
 use engine::desk::Figures;
 use model::Severity;
 use probe::World;
@@ -112,25 +112,11 @@ pub(crate) fn publish_watchdogs(
     let house = Arc::clone(&intakes.house);
     shared.add_source(move |readings| {
         let figures = figures.load();
-        let job = |it: &engine::desk::JobFigures| JobFigures {
-            customer: Arc::clone(&it.customer),
-            name: Arc::clone(&it.name),
-            standing: it.standing,
-            last_ok: it.last_ok,
-            next_due: it.next_due,
-            size: it.size,
-            duration_secs: it.duration.map(|it| it.as_secs_f64()),
-        };
-        let intake = |it: &engine::desk::IntakeFigures| IntakeFigures {
-            intake: Arc::clone(&it.name),
-            read_until: it.read_until,
-            is_deaf: it.deaf,
-        };
         let all = WatchdogFigures {
-            jobs: figures.jobs.iter().map(job).collect(),
+            jobs: Arc::clone(&figures.jobs),
             reports: figures.reports.clone(),
             slots: figures.standings.clone(),
-            intakes: figures.intakes.iter().map(intake).collect(),
+            intakes: figures.intakes.clone(),
             unclaimed: figures.unclaimed,
             broken: house.broken(),
         };

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tests::{Engine, Manner, Received, Receiver, Sandbox};
+use tests::{Engine, Manner, Received, Receiver, Sandbox, setting};
 
 use crate::{
     books::{Books, Figures},
@@ -39,15 +39,11 @@ struct Settings {
 
 impl Settings {
     fn from_environment() -> Self {
-        let number = |name: &str, default: u64| match std::env::var(name) {
-            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
-            Err(_) => default,
-        };
         Self {
-            services: usize::try_from(number("CAMPANILE_TORTURE_SERVICES", 200)).unwrap(),
-            kills: number("CAMPANILE_TORTURE_KILLS", 20),
-            life_max: Duration::from_millis(number("CAMPANILE_TORTURE_LIFE_MS", 1_500)),
-            seed: number("CAMPANILE_TORTURE_SEED", 17),
+            services: usize::try_from(setting("CAMPANILE_TORTURE_SERVICES", 200)).unwrap(),
+            kills: setting("CAMPANILE_TORTURE_KILLS", 20),
+            life_max: Duration::from_millis(setting("CAMPANILE_TORTURE_LIFE_MS", 1_500)),
+            seed: setting("CAMPANILE_TORTURE_SEED", 17),
         }
     }
 }

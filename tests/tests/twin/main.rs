@@ -23,7 +23,7 @@ use std::{
 };
 
 use model::Plan;
-use tests::Sandbox;
+use tests::{Sandbox, setting};
 
 use crate::{
     dice::Dice,
@@ -57,18 +57,14 @@ struct Settings {
 
 impl Settings {
     fn from_environment() -> Self {
-        let number = |name: &str, default: u64| match std::env::var(name) {
-            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
-            Err(_) => default,
-        };
-        let every = Duration::from_millis(number("CAMPANILE_TORTURE_EVERY_MS", 1_000));
-        let services = u32::try_from(number("CAMPANILE_TORTURE_SERVICES", 300)).unwrap();
+        let every = Duration::from_millis(setting("CAMPANILE_TORTURE_EVERY_MS", 1_000));
+        let services = u32::try_from(setting("CAMPANILE_TORTURE_SERVICES", 300)).unwrap();
         Self {
             size: Size { services, every },
-            kills: number("CAMPANILE_TORTURE_KILLS", 5),
-            life_max: Duration::from_millis(number("CAMPANILE_TORTURE_LIFE_MS", 5_000)),
+            kills: setting("CAMPANILE_TORTURE_KILLS", 5),
+            life_max: Duration::from_millis(setting("CAMPANILE_TORTURE_LIFE_MS", 5_000)),
             // Among its five lives is one that ends while starting and one with a reload.
-            seed: number("CAMPANILE_TORTURE_SEED", 31),
+            seed: setting("CAMPANILE_TORTURE_SEED", 31),
         }
     }
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 use serde_json::Value as Json;
-use tests::{Dovecot, Engine, Postfix, Sandbox, free_port, until, until_within};
+use tests::{Dovecot, Engine, Postfix, Sandbox, free_port, setting, until, until_within};
 
 use crate::{
     books::{Books, Figures, check_database},
@@ -49,14 +49,10 @@ struct Settings {
 
 impl Settings {
     fn from_environment() -> Self {
-        let number = |name: &str, default: u64| match std::env::var(name) {
-            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
-            Err(_) => default,
-        };
         Self {
-            kills: number("CAMPANILE_TORTURE_KILLS", 10),
-            life_max: Duration::from_millis(number("CAMPANILE_TORTURE_LIFE_MS", 1_500)),
-            seed: number("CAMPANILE_TORTURE_SEED", 11),
+            kills: setting("CAMPANILE_TORTURE_KILLS", 10),
+            life_max: Duration::from_millis(setting("CAMPANILE_TORTURE_LIFE_MS", 1_500)),
+            seed: setting("CAMPANILE_TORTURE_SEED", 11),
         }
     }
 }

@@ -44,7 +44,8 @@ pub use gaps::{Overlap, overlap};
 use lints::Told;
 pub(crate) use names::Names;
 pub(crate) use own::canary_text;
-pub(crate) use settings::{BUILT_IN_SETTINGS, KEYS as WATCHDOG_KEYS, Settings as WatchdogSettings};
+pub use settings::KEYS as WATCHDOG_KEYS;
+pub(crate) use settings::{BUILT_IN_SETTINGS, Settings as WatchdogSettings};
 pub(crate) use times::moment;
 
 /// What is needed to read everything here.

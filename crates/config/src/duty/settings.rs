@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Keys of a watchdog, in the order of the manual.
-pub(crate) const KEYS: &[&str] = &[
+pub const KEYS: &[&str] = &[
     "on",
     "ping",
     "person",

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use config::{Loaded, explain};
+use config::{Loaded, WATCHDOG_KEYS, explain};
 use expect_test::{ExpectFile, expect_file};
 use model::{Duty, Job, JobKind, MailOp, MailPart, Way};
 
@@ -226,53 +226,12 @@ const VALUES: &[&str] = &[
     "100% of usual",
     "\"*\"",
 ];
-const KEYS: &[&str] = &[
-    "on",
-    "ping",
-    "person",
-    "mail",
-    "shared",
-    "reads",
-    "crit",
-    "warn",
-    "ok",
-    "trust",
-    "secret",
-    "expect",
-    "after",
-    "timezone",
-    "calendar",
-    "holidays",
-    "early",
-    "grace",
-    "give up",
-    "reporting",
-    "reports",
-    "manual runs",
-    "retries",
-    "timeout",
-    "warnings",
-    "objects",
-    "quorum",
-    "size",
-    "duration",
-    "dates",
-    "sender timezone",
-    "sender date",
-    "paused",
-    "runbook",
-    "use",
-    "labels",
-    "policy",
-    "contract",
-];
-
 /// Whatever stands in the place of a value, it is refused with its place or read, and ends.
 #[test]
 fn whatever_is_written_ends_in_words() {
     for value in VALUES {
         let all: String =
-            KEYS.iter().map(|key| format!("  w {key}: {{ {key}: {value} }}\n")).collect();
+            WATCHDOG_KEYS.iter().map(|key| format!("  w {key}: {{ {key}: {value} }}\n")).collect();
         let loaded = Folder::acme(&format!("customer: acme\nwatchdogs:\n{all}")).load();
         assert_eq!(loaded.plan.is_none(), loaded.errors() > 0, "{value}");
         let text = loaded.render(false);

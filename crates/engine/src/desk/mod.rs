@@ -34,14 +34,14 @@ use std::{
 };
 
 use model::{
-    Alert, AlertKey, CheckableId, Class, Delivery, Duty, Heard, IntakeState, Look, Moment, NoteId,
-    Override, Problem, ProblemId, Reply, Request, Row, Silence, Span, Standing, StateType, Status,
-    Subject, Times, ToShard, Token, Transition,
+    Alert, AlertKey, CheckableId, Class, Delivery, Duty, Heard, IntakeFigures, IntakeState,
+    JobFigures, Look, Moment, NoteId, Override, Problem, ProblemId, Reply, Request, Row, Silence,
+    Span, Standing, StateType, Status, Subject, Times, ToShard, Token, Transition,
 };
 
 pub use hypothesis::{Expectation, Foreseen, Hypothesis, Question, Supposed};
 pub use views::{DutySeen, SubjectSeen, WindowSeen};
-pub use watchdogs::{IntakeFigures, JobFigures, JobSeen, RunToCome};
+pub use watchdogs::{JobSeen, RunToCome};
 
 use cases::{Cases, Looked};
 use gates::Purpose;

@@ -6,9 +6,9 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use model::{Intake, IntakeState, Job, JobKind, Moment, Row, Span};
+use model::{Intake, IntakeFigures, IntakeState, Job, JobKind, Moment, Row, Span};
 
-use super::{Finding, IntakeFigures};
+use super::Finding;
 use crate::desk::pen::Pen;
 
 /// An intake that cannot hear for so long is trouble of ours.

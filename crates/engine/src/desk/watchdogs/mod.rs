@@ -19,7 +19,8 @@ use std::{
 };
 
 use model::{
-    Class, Job, JobMemory, Moment, Nominal, Pause, Report, ReportId, Row, Slot, Span, Standing,
+    Class, Job, JobFigures, JobMemory, Moment, Nominal, Pause, Report, ReportId, Row, Slot, Span,
+    Standing,
 };
 
 use super::pen::{Pen, Rules};
@@ -30,7 +31,7 @@ use intakes::Intakes;
 pub(crate) use look::World;
 pub(crate) use outages::OUTAGE_WITHIN;
 use outages::Outages;
-pub use views::{IntakeFigures, JobFigures, JobSeen, RunToCome};
+pub use views::{JobSeen, RunToCome};
 
 /// Slots of one job that are kept in memory besides those that are not closed.
 const SLOTS_CLOSED_MAX: usize = 8;

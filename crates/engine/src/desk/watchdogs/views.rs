@@ -1,8 +1,8 @@
 //! What the ledger shows: jobs as they stand, runs to come, and figures.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use model::{Job, JobMemory, Moment, Nominal, Slot, Span, Standing};
+use model::{IntakeFigures, Job, JobFigures, JobMemory, Moment, Nominal, Slot, Span, Standing};
 
 use super::{Book, Watchdogs};
 
@@ -34,36 +34,6 @@ pub struct RunToCome {
     pub nominal: Nominal,
     /// Until when its report is on time.
     pub due: Moment,
-}
-
-/// Figures of one job.
-#[derive(Clone, Debug, PartialEq)]
-pub struct JobFigures {
-    /// Whose.
-    pub customer: Arc<str>,
-    /// Full name.
-    pub name: Arc<str>,
-    /// How its last judged slot stands.
-    pub standing: Option<Standing>,
-    /// When its last good run ended.
-    pub last_ok: Option<Moment>,
-    /// When the next report is due at the latest.
-    pub next_due: Option<Moment>,
-    /// Bytes of its last judged run.
-    pub size: Option<u64>,
-    /// How long that took.
-    pub duration: Option<Duration>,
-}
-
-/// Figures of one intake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IntakeFigures {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Everything that came by it until then has been read.
-    pub read_until: Moment,
-    /// It cannot hear.
-    pub deaf: bool,
 }
 
 impl Watchdogs {
