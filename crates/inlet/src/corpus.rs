@@ -4,11 +4,13 @@
 //! inputs of its own; what it has found to be of interest is kept, and the tests play it again.
 
 pub(crate) mod mails;
+mod script;
 mod texts;
 
 use std::{fs, path::Path};
 
 pub use mails::{format, mail, proofs};
+pub(crate) use script::Script;
 pub use texts::{html, words, zip};
 
 pub use crate::{

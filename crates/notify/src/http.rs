@@ -22,6 +22,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http_body_util::BodyExt;
 use hyper::{
     HeaderMap, Method, Request as Message, Response, StatusCode,
@@ -37,7 +38,7 @@ use tokio::{
 };
 use url::{Host, Url};
 
-use crate::{World, answer, base64, net};
+use crate::{World, answer, net};
 
 /// Bytes of an answer that are read; the rest of a larger one is cut off with the connection.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -134,7 +135,7 @@ fn basic(url: &Url) -> Result<Option<HeaderValue>, String> {
     let mut both = percent_decoded(url.username());
     both.push(b':');
     both.extend(percent_decoded(url.password().unwrap_or_default()));
-    let text = format!("Basic {}", base64::encode(&both));
+    let text = format!("Basic {}", BASE64.encode(&both));
     let mut value = HeaderValue::try_from(text).map_err(|_| "has an unusable password")?;
     value.set_sensitive(true);
     Ok(Some(value))
@@ -227,7 +228,7 @@ pub(crate) fn mask<'a>(text: &str, secrets: impl Iterator<Item = &'a str>) -> St
     for secret in secrets {
         forms.insert(secret.to_owned());
         forms.extend(String::from_utf8(percent_decoded(secret)));
-        let login = base64::decode(secret).and_then(|it| String::from_utf8(it).ok());
+        let login = BASE64.decode(secret).ok().and_then(|it| String::from_utf8(it).ok());
         forms.extend(login.iter().flat_map(|it| it.split([':', '\0'])).map(str::to_owned));
     }
     let in_json = |it: &String| {
@@ -513,7 +514,7 @@ mod tests {
         assert_eq!(to.shown(), "https://hooks.example:8443");
         assert_eq!(to.target, "/services/T0/B0/token?key=abc");
         let basic = to.authorization.unwrap();
-        assert_eq!(basic, format!("Basic {}", base64::encode(b"me:pass:word")));
+        assert_eq!(basic, format!("Basic {}", BASE64.encode(b"me:pass:word")));
         assert!(!format!("{basic:?}").contains("Basic"), "a header that is not printed");
     }
 
@@ -561,7 +562,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_masked_in_every_form() {
-        let both = base64::encode(b"robot:hunter22");
+        let both = BASE64.encode(b"robot:hunter22");
         for (secret, said) in [
             (&*both, "the password hunter22 is wrong"),
             (&both, &format!("Basic {both}")),

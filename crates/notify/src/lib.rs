@@ -8,7 +8,6 @@
 //! not an error: taken, later, or never. Nothing here decides whether or when to try again.
 
 mod answer;
-mod base64;
 mod channel;
 mod channels;
 mod events;

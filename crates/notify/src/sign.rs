@@ -3,9 +3,11 @@
 //! Several secrets sign at once, so that a receiver can be moved from one to the next without a
 //! message being refused.
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD as BASE64, STANDARD_PAD_INDIFFERENT as BASE64_OF_SECRETS},
+};
 use ring::hmac;
-
-use crate::base64;
 
 /// Bytes of a secret: fewer can be guessed.
 const SECRET_BYTES_MIN: usize = 24;
@@ -39,7 +41,7 @@ impl Signer {
         signed.extend_from_slice(body);
         let each = self.keys.iter().map(|key| {
             let tag = hmac::sign(key, &signed);
-            format!("v1,{}", base64::encode(tag.as_ref()))
+            format!("v1,{}", BASE64.encode(tag.as_ref()))
         });
         let all: Vec<String> = each.collect();
         (!all.is_empty()).then(|| all.join(" "))
@@ -48,7 +50,7 @@ impl Signer {
 
 fn key(secret: &str) -> Result<hmac::Key, String> {
     let coded = secret.trim().strip_prefix("whsec_").ok_or("does not begin with `whsec_`")?;
-    let bytes = base64::decode(coded).ok_or("is not Base64 after `whsec_`")?;
+    let bytes = BASE64_OF_SECRETS.decode(coded).map_err(|_| "is not Base64 after `whsec_`")?;
     if !(SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&bytes.len()) {
         return Err(format!(
             "has {} bytes, but must have {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX}",

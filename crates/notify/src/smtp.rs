@@ -7,6 +7,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use lettre::Address;
 use model::Delivery;
 use tokio::{
@@ -14,7 +15,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{World, base64, http, net, text::one_line};
+use crate::{World, http, net, text::one_line};
 
 /// Bytes of one line of an answer; the standard has 512.
 const REPLY_LINE_BYTES_MAX: u64 = 2048;
@@ -51,8 +52,8 @@ impl Server {
     /// What it said, without the password.
     fn masked(&self, text: &str) -> String {
         let login = self.login.as_ref().map(|(user, password)| {
-            let both = base64::encode(format!("\0{user}\0{password}").as_bytes());
-            [password.to_string(), base64::encode(password.as_bytes()), both]
+            let both = BASE64.encode(format!("\0{user}\0{password}").as_bytes());
+            [password.to_string(), BASE64.encode(password.as_bytes()), both]
         });
         let masked = http::mask(text, login.iter().flatten().map(String::as_str));
         one_line(&masked, REPLY_SHOWN_BYTES_MAX)
@@ -183,13 +184,13 @@ async fn log_in(
     let ways: Vec<String> = ways.collect();
     let has = |way| ways.iter().any(|it| it.split(' ').any(|it| it == way));
     if has("PLAIN") || !has("LOGIN") {
-        let both = base64::encode(format!("\0{user}\0{password}").as_bytes());
+        let both = BASE64.encode(format!("\0{user}\0{password}").as_bytes());
         command(line, &format!("AUTH PLAIN {both}"), 235).await?;
         return Ok(());
     }
     command(line, "AUTH LOGIN", 334).await?;
-    command(line, &base64::encode(user.as_bytes()), 334).await?;
-    command(line, &base64::encode(password.as_bytes()), 235).await?;
+    command(line, &BASE64.encode(user.as_bytes()), 334).await?;
+    command(line, &BASE64.encode(password.as_bytes()), 235).await?;
     Ok(())
 }
 

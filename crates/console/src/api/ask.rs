@@ -15,7 +15,7 @@ use crate::api::{
     Api, content,
     fault::Fault,
     object::Object,
-    routes::{Param, Route},
+    route::{Param, Route},
     seams::Cut,
     shape::At,
 };

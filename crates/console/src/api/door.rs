@@ -19,7 +19,8 @@ use crate::api::{
     forms::{DoneForm, IdForm, duty::key_text},
     object::{Kind, Object},
     openapi,
-    routes::{Does, ROUTES, Route, Tenant, Verb},
+    route::{Does, Route, Tenant, Verb},
+    routes::ROUTES,
 };
 
 /// All routes of the table.

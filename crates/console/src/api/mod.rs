@@ -16,6 +16,7 @@ mod forms;
 mod object;
 mod openapi;
 mod read;
+mod route;
 mod routes;
 mod seams;
 mod shape;

@@ -13,9 +13,10 @@ use crate::api::{
     forms::{
         case::{CallForm, ProposalForm},
         duty::{SilenceForm, WindowForm, key_of},
+        hearing::JobReportForm,
         problem::{CheckableForm, ProblemForm},
         told::AlertForm,
-        watchdog::{JobReportForm, WatchdogForm},
+        watchdog::WatchdogForm,
     },
     seams::{CheckableView, WindowView},
     watching::JobView,

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{
     fault::CODES,
-    routes::{ROUTES, Route, Tenant, Verb},
+    route::{Route, Tenant, Verb},
+    routes::ROUTES,
     shape::Defs,
 };
 

@@ -10,10 +10,11 @@ use crate::api::{
     ask::{Answer, Ask},
     fault::Fault,
     forms::{
+        hearing::{ClaimForm, FedForm, JobReportForm, class_words},
         problem::NothingForm,
         watchdog::{
-            AcceptScheduleForm, ClaimForm, DayForm, FedForm, GridRow, JobReportForm, PauseRequest,
-            SecretsForm, SlotForm, TickForm, ToComeForm, WatchdogLine, class_words, standing_words,
+            AcceptScheduleForm, DayForm, GridRow, PauseRequest, SecretsForm, SlotForm, TickForm,
+            ToComeForm, WatchdogLine, standing_words,
         },
     },
     narrowed,

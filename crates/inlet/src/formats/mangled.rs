@@ -77,6 +77,14 @@ fn a_bad_mail_without_any_one_of_its_lines_is_not_good() {
 }
 
 #[test]
+fn a_row_of_one_machine_is_no_verdict_of_the_job() {
+    let format = named("veeam").unwrap();
+    let report = "Backup job: Daily VMs\nsrv-web\tSuccess\t20:01:00\t20:02:40\t90 GB\t3 GB";
+    let letter = Letter { body: Text::new(report), ..Letter::default() };
+    assert_not_ok(format, "a row without its table", &letter);
+}
+
+#[test]
 fn a_bad_mail_that_is_cut_off_anywhere_is_not_good() {
     for (format, path, raw) in bad() {
         // What nobody understands may be so for its last words alone.

@@ -38,6 +38,8 @@ pub(super) enum Product {
 
 /// A head is a few lines long; what stands below is of the table.
 const HEAD_LINES_MAX: usize = 8;
+/// The job, its verdict, and what was processed.
+const HEAD_CELLS_MAX: usize = 3;
 /// Machines that are kept of one report.
 const OBJECTS_MAX: usize = 2_000;
 
@@ -210,13 +212,17 @@ fn head(letter: &Letter, habits: &Habits) -> Head {
         let is_counts = cells.len() > 1
             && cells[0].1 == "success"
             && cells[1].1.starts_with(|it: char| it.is_ascii_digit());
-        if is_counts || cells[0].1 == "details" {
+        if is_counts || cells[0].1 == "details" || is_of_table(line.1) {
             break;
         }
         if at == 0 {
             head.name = named(cells[0]);
         }
-        head.outcome = worse(head.outcome, cells.iter().filter_map(|it| verdict(it.1)).next());
+        // More cells make a row of the table, which speaks for one machine.
+        if cells.len() <= HEAD_CELLS_MAX {
+            let said = cells.iter().filter_map(|it| verdict(it.1)).next();
+            head.outcome = worse(head.outcome, said);
+        }
         if let Some(found) = PATTERNS.processed.captures(line.1) {
             head.processed = found[1].parse().ok().zip(found[2].parse().ok());
         }
@@ -256,13 +262,15 @@ fn named((shown, folded): (&str, &str)) -> Option<String> {
     Some(name.chars().take(long).collect::<String>().trim().to_owned())
 }
 
+/// The line above the rows.
+fn is_of_table(folded: &str) -> bool {
+    let mut cells = folded.split('\t').map(str::trim);
+    cells.next() == Some("name") && cells.next() == Some("status")
+}
+
 /// The rows below the line that begins with `Name`, `Status`.
 fn rows(letter: &Letter) -> Vec<Row> {
-    let is_head = |folded: &str| {
-        let mut cells = folded.split('\t').map(str::trim);
-        cells.next() == Some("name") && cells.next() == Some("status")
-    };
-    let lines = letter.body.lines().skip_while(|it| !is_head(it.1)).skip(1);
+    let lines = letter.body.lines().skip_while(|it| !is_of_table(it.1)).skip(1);
     let mut rows: Vec<Row> = Vec::new();
     for line in lines.take_while(|it| !it.1.starts_with("veeam ")).filter(|it| !it.1.is_empty()) {
         let cells = cells(line);

@@ -5,18 +5,14 @@
 
 use std::{
     collections::HashMap,
-    io,
-    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
 use model::{IntakeState, Moment};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     Cursor, Cursors,
@@ -25,7 +21,10 @@ use super::{
     session::Session,
     wire::{Allowance, Waits, Wire},
 };
-use crate::keeper::{FETCHED_BYTES_MAX, Fetched, Keeper, Taking};
+use crate::{
+    corpus::Script,
+    keeper::{FETCHED_BYTES_MAX, Fetched, Keeper, Taking},
+};
 
 const NOW: Moment = Moment::from_secs(1_790_000_000);
 /// Nothing here waits: the server has said everything already.
@@ -58,45 +57,6 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         of([1, 0], &MAILBOX.replace("c5 OK", "c5 NO later")),
         of([1, 0], &MAILBOX.replace("[UIDNEXT 10]", "[UIDNEXT 4294967295]")),
     ]
-}
-
-/// A server that says what is written, piece by piece, whatever it is asked, and then hangs up.
-struct Script {
-    left: Vec<u8>,
-    said: usize,
-    pieces: usize,
-}
-
-impl AsyncRead for Script {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let most = if self.pieces == 0 { usize::MAX } else { self.pieces };
-        let end = self.left.len().min(self.said.saturating_add(most.min(buf.remaining())));
-        buf.put_slice(&self.left[self.said..end]);
-        self.said = end;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Script {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }
 
 /// Takes every mail and remembers how far each folder was read.
@@ -145,7 +105,7 @@ impl Cursors for House {
 /// When something does not hold.
 pub fn imap(input: &[u8]) {
     let Some(([asked, pieces], said)) = input.split_first_chunk::<2>() else { return };
-    let script = Script { left: said.to_vec(), said: 0, pieces: usize::from(*pieces) };
+    let script = Script::cut(said, || usize::from(*pieces));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime without sockets can always be made");
     let wire = Wire::new(script, WAITS);
@@ -215,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_mailbox_to_begin_with_is_read() {
-        let script = Script { left: MAILBOX.into(), said: 0, pieces: 0 };
+        let script = Script::of([MAILBOX.into()]);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let house = House::default();
         let mails = runtime.block_on(async {

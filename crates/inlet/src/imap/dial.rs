@@ -2,6 +2,7 @@
 
 use std::{fs::File, io::Read, sync::Arc};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -13,7 +14,6 @@ use super::{
     Account, Paces,
     answer::{Answer, Status},
     fault::{ImapFault, said},
-    names::base64,
     session::Session,
     tls,
     wire::{Allowance, Waits, Wire},
@@ -46,7 +46,7 @@ pub(super) async fn dial(account: &Account, paces: &Paces) -> Result<Secure, Ima
         greet(&mut wire).await?;
     }
     let secret = password.clone();
-    let plain = base64(&[b"\0", account.user.as_bytes(), b"\0", &password].concat());
+    let plain = BASE64.encode([b"\0", account.user.as_bytes(), b"\0", &password].concat());
     let mut session = Session::new(wire, vec![secret, plain.clone().into_bytes()]);
     let capabilities = session.capabilities().await?;
     let can = |it: &str| capabilities.iter().any(|word| word == it);

@@ -1,6 +1,12 @@
 //! How words are written in commands: names of folders, and credentials.
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+use base64::{
+    Engine as _, alphabet,
+    engine::general_purpose::{GeneralPurpose, NO_PAD},
+};
+
+/// Base64 as it stands in names of folders.
+const IN_NAMES: GeneralPurpose = GeneralPurpose::new(&alphabet::IMAP_MUTF7, NO_PAD);
 
 /// The name of a folder as a server takes it: modified UTF-7 of RFC 3501, in quotes. `None` if it
 /// holds what no name can.
@@ -34,45 +40,13 @@ fn flush(foreign: &mut Vec<u16>, into: &mut String) {
     }
     let bytes: Vec<u8> = foreign.drain(..).flat_map(u16::to_be_bytes).collect();
     into.push('&');
-    into.push_str(base64(&bytes).trim_end_matches('=').replace('/', ",").as_str());
+    IN_NAMES.encode_string(&bytes, into);
     into.push('-');
-}
-
-/// Base64 with padding, as RFC 4648 has it.
-pub(super) fn base64(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let [one, two, three] = [0, 1, 2].map(|at| u32::from(group.get(at).copied().unwrap_or(0)));
-        let bits = one << 16 | two << 8 | three;
-        for place in 0..4 {
-            let sextet = (bits >> (18 - 6 * place)) & 63;
-            let known = place <= group.len();
-            text.push(if known { char::from(ALPHABET[sextet as usize]) } else { '=' });
-        }
-    }
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_as_in_the_standard() {
-        let vectors = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ];
-        for (plain, coded) in vectors {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-        assert_eq!(base64(&[0xff, 0xff, 0xfe]), "///+");
-    }
 
     #[test]
     fn folders_as_servers_take_them() {

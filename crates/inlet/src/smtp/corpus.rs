@@ -4,18 +4,15 @@
 //! into pieces.
 
 use std::{
-    io,
     net::IpAddr,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
 use model::Moment;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Answer, Gate, Intake, Limits, Mail, Taker, Welcome, converse};
+use crate::corpus::Script;
 
 /// Bytes that one answer may have.
 const ANSWER_BYTES: usize = 600;
@@ -48,60 +45,18 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     .collect()
 }
 
-/// A peer that says what is written, piece by piece, whatever it is told, and then ends.
-struct Script {
-    left: Vec<u8>,
-    said: usize,
-    pieces: u64,
-    heard: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Script {
-    /// The length of the next piece: everything, single bytes, or as a small generator says.
-    fn piece(&mut self) -> usize {
-        match self.pieces {
-            0 => usize::MAX,
-            1 => 1,
-            _ => {
-                self.pieces ^= self.pieces << 13;
-                self.pieces ^= self.pieces >> 7;
-                self.pieces ^= self.pieces << 17;
-                usize::try_from(self.pieces % 64).map_or(1, |it| it + 1)
-            }
+/// The lengths of the pieces: everything, single bytes, or as a small generator says.
+fn lengths(pieces: u8) -> impl FnMut() -> usize {
+    let mut state = u64::from(pieces);
+    move || match pieces {
+        0 => 0,
+        1 => 1,
+        _ => {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % 64).map_or(1, |it| it + 1)
         }
-    }
-}
-
-impl AsyncRead for Script {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let most = self.piece().min(buf.remaining());
-        let end = self.left.len().min(self.said.saturating_add(most));
-        buf.put_slice(&self.left[self.said..end]);
-        self.said = end;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Script {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -185,13 +140,8 @@ pub fn lmtp(input: &[u8]) {
 fn check(lmtp: bool, input: &[u8]) {
     let Some(([tight, pieces], said)) = input.split_first_chunk::<2>() else { return };
     let limits = limits(tight & 1 == 1);
-    let heard: Arc<Mutex<Vec<u8>>> = Arc::default();
-    let script = Script {
-        left: said.to_vec(),
-        said: 0,
-        pieces: u64::from(*pieces),
-        heard: Arc::clone(&heard),
-    };
+    let script = Script::cut(said, lengths(*pieces));
+    let heard = script.heard();
     let house = Arc::new(House::default());
     let gate = Gate::new(limits.clone());
     let intake = Arc::new(Intake {
@@ -209,9 +159,8 @@ fn check(lmtp: bool, input: &[u8]) {
     let held: Vec<_> =
         gate.readings().into_iter().filter(|it| it.name.contains("flight")).collect();
     assert!(held.iter().all(|it| it.value == 0), "memory is not given back: {held:?}");
-    let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
     let house = house.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let promised = replies(&heard, said);
+    let promised = replies(&heard.bytes(), said);
     promises(lmtp, promised, &house);
     for handed in house.iter() {
         assert!(handed.raw.len() <= limits.mail_bytes, "more than is allowed");

@@ -5,6 +5,7 @@
 
 pub(crate) mod case;
 pub(crate) mod duty;
+pub(crate) mod hearing;
 pub(crate) mod problem;
 pub(crate) mod told;
 pub(crate) mod watchdog;

@@ -12,7 +12,8 @@ use crate::api::{
     forms::duty::key_text,
     object::Kind,
     openapi::method,
-    routes::{ROUTES, Route, Tenant, Verb},
+    route::{Route, Tenant, Verb},
+    routes::ROUTES,
 };
 
 /// Whose object a request is about.

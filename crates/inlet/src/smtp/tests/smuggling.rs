@@ -1,63 +1,15 @@
 //! Only CR LF, dot, CR LF ends a mail, however it is cut into pieces.
 
-use std::{
-    collections::VecDeque,
-    io,
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll},
-};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::sync::Arc;
 
 use super::{
     client::within,
     house::{House, Kept, intake},
 };
-use crate::smtp::{Gate, Intake, Limits, Taker, converse};
-
-/// A peer that says what is written, piece by piece, whatever it is told, and then ends.
-#[derive(Debug, Default)]
-pub(super) struct Script {
-    pub(super) pieces: VecDeque<Vec<u8>>,
-    pub(super) heard: Arc<Mutex<Vec<u8>>>,
-}
-
-impl AsyncRead for Script {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if let Some(mut piece) = self.pieces.pop_front() {
-            let rest = piece.split_off(piece.len().min(buf.remaining()));
-            buf.put_slice(&piece);
-            if !rest.is_empty() {
-                self.pieces.push_front(rest);
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Script {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.heard.lock().unwrap().extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
+use crate::{
+    corpus::Script,
+    smtp::{Gate, Intake, Limits, Taker, converse},
+};
 
 /// What the peer hears and what is taken, if it says these pieces.
 pub(super) async fn play(
@@ -65,10 +17,8 @@ pub(super) async fn play(
     lmtp: bool,
     pieces: impl IntoIterator<Item = Vec<u8>>,
 ) -> (String, Vec<Kept>) {
-    // An empty piece would be an end.
-    let pieces = pieces.into_iter().filter(|it| !it.is_empty()).collect();
-    let script = Script { pieces, heard: Arc::default() };
-    let (heard, house) = (Arc::clone(&script.heard), Arc::new(House::default()));
+    let script = Script::of(pieces);
+    let (heard, house) = (script.heard(), Arc::new(House::default()));
     let taker: Arc<dyn Taker> = Arc::clone(&house) as Arc<dyn Taker>;
     let gate = Gate::new(limits.clone());
     let intake = Arc::new(Intake { lmtp, ..intake() });
@@ -76,7 +26,7 @@ pub(super) async fn play(
     within(converse(Arc::clone(&gate), intake, taker, script, peer)).await;
     assert_eq!(gate.budget.taken(), (0, 0), "all memory is given back");
     assert_eq!(gate.crowd.connections(), 0);
-    let heard = String::from_utf8(heard.lock().unwrap().clone()).unwrap();
+    let heard = String::from_utf8(heard.bytes()).unwrap();
     (heard, house.kept())
 }
 
