@@ -19,7 +19,7 @@ const SEEDS: &str = "64";
 /// The same for the worlds around the desk, which are shorter.
 const DESK_SEEDS: &str = "500";
 /// The same for the worlds around the ledger of promised runs.
-const WATCHDOG_SEEDS: &str = "32";
+const WATCHDOG_SEEDS: &str = "300";
 
 /// Runs the suite and says at the end what failed. Is all well?
 #[must_use]

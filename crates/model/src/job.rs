@@ -481,6 +481,9 @@ pub struct JobMemory {
     pub kept: u32,
     /// End of the last good run.
     pub last_ok: Option<Moment>,
+    /// The time of the run of the last good report, whatever its slot has come to.
+    #[serde(default)]
+    pub last_good: Option<Moment>,
     /// When anything was last heard.
     pub last_heard: Option<Moment>,
     /// The intake of mail by which it was last heard.
@@ -495,6 +498,9 @@ pub struct JobMemory {
     pub accepted: Option<Arc<str>>,
     /// Paused at run time.
     pub paused: Option<Pause>,
+    /// It is not configured any more, since then.
+    #[serde(default)]
+    pub gone_at: Option<Moment>,
 }
 
 /// A pause that a person has put in.

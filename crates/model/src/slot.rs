@@ -57,6 +57,9 @@ pub struct Slot {
     pub retried: bool,
     /// It stood otherwise at its due time; what came later has put that right.
     pub corrected: bool,
+    /// How the run stands behind which this one is expected; `None`: behind none.
+    #[serde(default)]
+    pub parent: Option<Standing>,
 }
 
 /// What one report says for its slot.

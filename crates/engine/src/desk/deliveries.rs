@@ -77,6 +77,11 @@ impl Desk {
             }
             Settled::Dead { alert, fallback } => {
                 self.mark_doubtful(&alert);
+                if alert.may_have_arrived {
+                    for tale in tales(&alert).into_iter().filter(|it| says_bad(it.kind)) {
+                        self.catch_up(tale.problem, &alert.route);
+                    }
+                }
                 if let Some(route) = fallback {
                     self.fall_back(&alert, &route);
                 }

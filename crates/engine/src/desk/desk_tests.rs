@@ -269,6 +269,32 @@ impl Stage {
         assert!(all.next().is_none(), "{:?}", self.open());
         first
     }
+
+    /// Another process goes on with the rows of this one. It does not know yet what is believed.
+    fn started_again(mut self, duty: Duty, times: Times, now: u64) -> Self {
+        let mut kept: BTreeMap<String, Row> = BTreeMap::new();
+        for row in self.rows.drain(..) {
+            let key = match &row {
+                Row::NextId(_) => "next".to_owned(),
+                Row::Problem(it) => format!("problem {:020}", it.id.0),
+                Row::Proposal(it) => format!("proposal {}", it.id),
+                Row::Call(it) => format!("call {}", it.id),
+                Row::Alert(it) => format!("alert {}", it.key),
+                Row::Occurrence(it) => format!("occurrence {:?}", it.key),
+                Row::Planned(id, _) => format!("planned {id}"),
+                Row::Silence(it) => format!("silence {}", it.id),
+                _ => continue,
+            };
+            kept.insert(key, row);
+        }
+        self.desk = Desk::new(7, 1);
+        self.desk.restore(kept.into_values());
+        self.now = now;
+        self.orders.clear();
+        let outcome = self.desk.arrange(at(now), Arc::new(duty), Arc::new(times), subjects());
+        self.take(outcome);
+        self
+    }
 }
 
 use model::About;
@@ -736,35 +762,11 @@ fn a_host_that_becomes_a_canary_still_ends_its_problem() {
     assert_eq!(stage.told(), ["resolve acme/web by psa"]);
 }
 
+#[path = "again_tests.rs"]
+mod again;
+
 #[path = "why_tests.rs"]
 mod why;
 
 #[path = "maintenance_tests.rs"]
 mod maintenance;
-
-#[test]
-fn an_end_is_not_told_again_where_nobody_heard_of_the_begin() {
-    let mut stage = Stage::plain();
-    stage.answer = None;
-    stage.hard(HTTP, Status::Critical);
-    let trigger = stage.sent[0].key;
-    stage.hard(HTTP, Status::Ok);
-    // Nobody knows what becomes of the one, so the other waits, until it is too old.
-    stage.pass(86_400);
-    let fault = "refused".into();
-    stage.feed(Input::Delivered { key: trigger, delivery: Delivery::Never { fault } });
-    let dead = |it: &Row| match it {
-        Row::Alert(it) if matches!(it.state, AlertState::Dead { .. }) => Some(it.clone()),
-        _ => None,
-    };
-    let resolve = stage.rows.iter().filter_map(dead).find(|it| it.kind == AlertKind::Resolve);
-    let alert = Some(resolve.expect("its time was over"));
-    let by = model::Actor { name: "ben".into(), customers: None };
-    let command = Command::Redeliver { alert: alert.as_ref().unwrap().key };
-    let request = Request { by, version: None, repeat_key: None, command };
-    stage.sent.clear();
-    stage.feed(Input::Redeliver { ticket: 1, request, alert });
-    let reply = stage.replies.pop();
-    assert!(matches!(reply, Some(Reply::Refused(Refusal::Conflict { .. }))), "{reply:?}");
-    assert!(stage.told().is_empty());
-}

@@ -108,31 +108,6 @@ impl Stage {
         self.events().into_iter().filter(|it| *it == kind).count()
     }
 
-    /// Another process goes on with the rows of this one. It does not know yet what is believed.
-    fn started_again(mut self, duty: Duty, times: Times, now: u64) -> Self {
-        let mut kept: BTreeMap<String, Row> = BTreeMap::new();
-        for row in self.rows.drain(..) {
-            let key = match &row {
-                Row::NextId(_) => "next".to_owned(),
-                Row::Problem(it) => format!("problem {:020}", it.id.0),
-                Row::Proposal(it) => format!("proposal {}", it.id),
-                Row::Call(it) => format!("call {}", it.id),
-                Row::Alert(it) => format!("alert {}", it.key),
-                Row::Occurrence(it) => format!("occurrence {:?}", it.key),
-                Row::Planned(id, _) => format!("planned {id}"),
-                _ => continue,
-            };
-            kept.insert(key, row);
-        }
-        self.desk = Desk::new(7, 1);
-        self.desk.restore(kept.into_values());
-        self.now = now;
-        self.orders.clear();
-        let outcome = self.desk.arrange(at(now), Arc::new(duty), Arc::new(times), subjects());
-        self.take(outcome);
-        self
-    }
-
     fn recall(&mut self, id: CheckableId, since: u64) {
         self.feed(Input::Believed(vec![Recalled {
             id,

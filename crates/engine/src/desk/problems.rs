@@ -212,7 +212,8 @@ impl Desk {
         }
         for below in it.below.clone() {
             let Some(it) = self.directory.get(below) else { continue };
-            if it.status.is_fine() || !explains && it.symptom_of.is_none() {
+            let bad = !it.status.is_fine() || it.flapping;
+            if !bad || !explains && it.symptom_of.is_none() {
                 continue;
             }
             match it.problem {

@@ -1,13 +1,13 @@
 //! What the desk does by itself: timers, changes of the rules, what is decided again, figures.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::{About, CallId, Duty, Moment, Problem, ProblemId, Reply};
 
 use super::{
     ANSWERS_MAX, Desk, PROBLEMS_ENDED_MAX,
     cases::{CaseNews, World},
-    deliveries::channel_in_trouble,
+    deliveries::{channel_in_trouble, forget_withdrawn},
     guard::Turn,
     ladder::{PARKED, knows_otherwise},
     pen::Rules,
@@ -139,11 +139,25 @@ impl Desk {
         let ids: Vec<_> = self.problems.keys().copied().collect();
         for id in ids {
             self.renew_policy(id);
+            self.stop_if_taken(id);
             self.attend(id);
         }
         self.heartbeat_at = duty.heartbeat.as_ref().map(|_| self.pen.now);
         if let Some(at) = self.heartbeat_at {
             self.set_timer(at, Timer::Heartbeat);
+        }
+    }
+
+    /// Nobody hears the begin of what somebody has taken, also if that was on its way when an
+    /// earlier process stopped, or if the policy stops at that only now.
+    fn stop_if_taken(&mut self, id: ProblemId) {
+        let rules = &self.rules;
+        let Some(problem) = self.problems.get_mut(&id).filter(|it| is_stopped(it, rules)) else {
+            return;
+        };
+        let fates = self.outbox.stopped(id, &mut self.pen);
+        if forget_withdrawn(problem, &fates) {
+            self.touched.insert(id);
         }
     }
 
@@ -208,11 +222,11 @@ impl Desk {
 
     /// After a restart: which problem is about whom.
     pub(crate) fn link_problems(&mut self) {
-        let (mut links, mut outages) = (Vec::new(), Vec::new());
+        let (mut links, mut symptoms, mut outages) = (Vec::new(), Vec::new(), Vec::new());
         let mut gone = Vec::new();
         for problem in self.problems.values() {
             match &problem.about {
-                About::Checkable(name) => links.push((problem.id, Arc::clone(name), true)),
+                About::Checkable(name) => links.push((problem.id, Arc::clone(name))),
                 About::Job(name) => {
                     self.by_job.insert(Arc::clone(name), problem.id);
                 }
@@ -240,29 +254,43 @@ impl Desk {
                     }
                 }
             }
-            let symptoms = problem.symptoms.keys();
-            links.extend(symptoms.map(|it| (problem.id, Arc::clone(it), false)));
+            let listed = problem.symptoms.iter();
+            symptoms.extend(listed.map(|(name, since)| (*since, problem.id, Arc::clone(name))));
         }
         for (cause, outage, jobs) in outages {
             self.link_outage(&cause, outage, jobs);
         }
         let mut orphans = gone;
-        for (problem, name, its_own) in links {
+        for (problem, name) in links {
             let id = self.directory.id_of(&name);
-            match (id.and_then(|it| self.directory.get_mut(it)), its_own) {
-                (Some(it), true) => it.problem = Some(problem),
-                (Some(it), false) => it.symptom_of = Some(problem),
-                (None, true) => orphans.push(problem),
-                (None, false) => {
-                    if let Some(root) = self.problems.get_mut(&problem) {
-                        root.symptoms.remove(&name);
-                        self.touched.insert(problem);
-                    }
-                }
+            match id.and_then(|it| self.directory.get_mut(it)) {
+                Some(it) => it.problem = Some(problem),
+                None => orphans.push(problem),
             }
         }
+        self.link_symptoms(symptoms);
         for id in orphans {
             self.end(id, model::Ending::Removed);
+        }
+    }
+
+    /// Who is a symptom of what. A list is written a moment after it has changed, so after a crash
+    /// two may name the same one: the younger word counts, and nobody explains whoever has a problem
+    /// of its own.
+    fn link_symptoms(&mut self, mut listed: Vec<(Moment, ProblemId, Arc<str>)>) {
+        listed.sort_unstable();
+        let mut linked = BTreeSet::new();
+        for (_, problem, name) in listed.into_iter().rev() {
+            let id = self.directory.id_of(&name);
+            if let Some(id) = id
+                && let Some(it) = self.directory.get_mut(id).filter(|it| it.problem.is_none())
+                && linked.insert(id)
+            {
+                it.symptom_of = Some(problem);
+            } else if let Some(root) = self.problems.get_mut(&problem) {
+                root.symptoms.remove(&name);
+                self.touched.insert(problem);
+            }
         }
     }
 
@@ -328,11 +356,7 @@ impl Desk {
             let waits = it.propose_at == Some(PARKED) || it.call_at == Some(PARKED);
             policy.is_some() && (it.ladder.due_at.is_none() && untold || waits)
         };
-        let stopped = |it: &Problem| {
-            it.acknowledged.is_some()
-                && policy_of(it, &self.rules).is_none_or(|it| it.stop_on_acknowledge)
-        };
-        let all = self.problems.values().filter(|it| !stopped(it));
+        let all = self.problems.values().filter(|it| !is_stopped(it, &self.rules));
         let ids: Vec<_> = all.filter(parked).map(|it| it.id).collect();
         for id in ids {
             let Some(problem) = self.problems.get_mut(&id) else { continue };
@@ -352,6 +376,12 @@ impl Desk {
             self.look_after(id);
         }
     }
+}
+
+/// Has somebody acknowledged it, and does its policy stop at that?
+pub(crate) fn is_stopped(problem: &Problem, rules: &Rules) -> bool {
+    let stops = || policy_of(problem, rules).is_none_or(|it| it.stop_on_acknowledge);
+    problem.acknowledged.is_some() && stops()
 }
 
 /// The place in the list of the site called `customer/site`.

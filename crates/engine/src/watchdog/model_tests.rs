@@ -54,6 +54,7 @@ fn slot(by: bool, entries: Vec<Entry>) -> Slot {
         duration: None,
         retried: false,
         corrected: false,
+        parent: None,
     }
 }
 
@@ -125,14 +126,15 @@ struct Setting {
 fn setting() -> impl Strategy<Value = Setting> {
     let patience = prop_oneof![Just(0), 1..300_u64];
     let timeout = proptest::option::of(1..900_u64);
-    let last_ok = proptest::option::of(1..100_u64);
-    (any::<bool>(), reporting(), patience, timeout, last_ok, 0..1500_u64, any::<(bool, bool)>())
-        .prop_map(|(by, reporting, patience, timeout, last_ok, now, (read, limit_read))| {
+    let good = || proptest::option::of(1..300_u64);
+    let good = (good(), good());
+    (any::<bool>(), reporting(), patience, timeout, good, 0..1500_u64, any::<(bool, bool)>())
+        .prop_map(|(by, reporting, patience, timeout, good, now, (read, limit_read))| {
             let opened = Moment::from_secs(NOMINAL - 6 * HOUR);
             let now = opened.after(secs(now * MINUTE));
             let ago = |hours: u64| opened.before(secs(hours * HOUR));
-            let memory =
-                JobMemory { since: ago(200), last_ok: last_ok.map(ago), ..JobMemory::default() };
+            let (last_ok, last_good) = (good.0.map(ago), good.1.map(ago));
+            let memory = JobMemory { since: ago(200), last_ok, last_good, ..JobMemory::default() };
             let job = Job {
                 reporting,
                 retry_grace: secs(patience * MINUTE),
@@ -228,9 +230,10 @@ fn expected_of_silence(of: &Setting, entries: &[Entry]) -> Standing {
             Reporting::EveryRun | Reporting::Digest => Standing::Missing,
             Reporting::FailuresOnly => Standing::Kept,
             Reporting::WhenOnline { missing_after } => {
-                let good = of.memory.last_ok.unwrap_or(of.memory.since);
+                let JobMemory { last_ok, last_good, since, .. } = &of.memory;
+                let heard = last_ok.iter().chain(last_good).chain([since]).max();
                 let due = Moment::from_secs(NOMINAL + HOUR);
-                if due.since(good) > missing_after {
+                if heard.is_some_and(|it| due.since(*it) > missing_after) {
                     Standing::Missing
                 } else {
                     Standing::NotWatched

@@ -205,7 +205,9 @@ fn silent(ask: Ask<'_>) -> Judged {
         }
         Reporting::FailuresOnly => Judged::new(Standing::Kept, "no failure was reported"),
         Reporting::WhenOnline { missing_after } => {
-            let since = ask.memory.last_ok.unwrap_or(ask.memory.since);
+            let good = ask.memory.last_good.max(ask.memory.last_ok);
+            // Nobody waited for it before it was watched.
+            let since = good.map_or(ask.memory.since, |it| it.max(ask.memory.since));
             let silence = ask.slot.due.since(since);
             if silence > missing_after {
                 let why = format!("no good run for {}", rounded(silence));

@@ -15,7 +15,7 @@ use super::{
     judge::{Judge, Seen, View},
     people::{self, Sight},
     planted::WatchdogBug,
-    promises::{self, By, Promises},
+    promises::{self, By, Promise, Promises},
     sabotage::{AHEAD, Sabotage},
     senders::Senders,
     ways::Ways,
@@ -499,6 +499,9 @@ impl World {
             }
         }
         self.boot_at = self.now;
+        // What was changed while nobody was there holds from now on.
+        let changed = |it: &&mut Promise| self.away.is_some_and(|away| it.since > away.from);
+        self.promises.all.iter_mut().filter(changed).for_each(|it| it.since = self.now);
         if self.now.since(self.estate_at) > HORIZON {
             self.configure();
         }

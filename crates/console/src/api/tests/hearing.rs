@@ -73,6 +73,7 @@ fn slot(customer: &str) -> Slot {
         duration: None,
         retried: false,
         corrected: false,
+        parent: None,
     }
 }
 

@@ -319,6 +319,26 @@ fn a_cause_that_comes_back_takes_readiness_back_and_the_condition_counts_anew() 
 }
 
 #[test]
+fn runs_are_counted_anew_once_what_they_were_to_keep_away_is_back() {
+    let mut bench = Bench::new();
+    let (problem, call) = bench.called("acme/web/http");
+    bench.done("anna", Command::Start { call });
+    let wait = Wait::Slots { job: "acme/nas".into(), wanted: 2, kept: 0 };
+    bench.done("anna", Command::Suspend { call, wait });
+    let well = |bench: &mut Bench| {
+        bench.cases.slot_judged("acme/nas", true, &mut bench.pen);
+        bench.keep();
+        bench.call(call).ready_to_close
+    };
+    assert_eq!([well(&mut bench), well(&mut bench)], [false, true]);
+    bench.end(&problem, Ending::Recovered);
+    let again = bench.believe("acme/web/http");
+    bench.propose(&again);
+    assert!(!bench.call(call).ready_to_close);
+    assert_eq!([well(&mut bench), well(&mut bench)], [false, true]);
+}
+
+#[test]
 fn what_another_problem_explains_is_not_over() {
     let mut bench = Bench::new();
     let (problem, call) = bench.called("acme/web/http");

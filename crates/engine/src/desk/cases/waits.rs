@@ -102,15 +102,13 @@ impl Cases {
         for id in self.index.waiting_for_job(job) {
             let Some(call) = self.calls.get(&id).filter(|it| !it.ready_to_close) else { continue };
             let CallState::Suspended { wait, .. } = &call.state else { continue };
-            let Wait::Slots { wanted, .. } = *wait else { continue };
+            let Wait::Slots { wanted, kept: before, .. } = *wait else { continue };
             let why = format!("waited for {}, which they did", words::of_wait(wait));
             let mut enough = false;
             self.change_call(id, pen, |call| {
-                if let CallState::Suspended { wait: Wait::Slots { kept, .. }, .. } = &mut call.state
-                {
-                    *kept = if well { *kept + 1 } else { 0 };
-                    enough = *kept >= wanted;
-                }
+                let count = if well { before + 1 } else { 0 };
+                set_kept(call, count);
+                enough = count >= wanted;
             });
             if enough {
                 self.make_ready(id, &why, pen);
@@ -155,6 +153,7 @@ impl Cases {
             if call.ready_to_close {
                 // It has to hold anew: it did not keep the cause away.
                 set_fine_since(call, None);
+                set_kept(call, 0);
             }
             call.ready_to_close = false;
         });
@@ -246,5 +245,11 @@ pub(super) fn add_problem(call: &mut Call, problem: ProblemId) {
 fn set_fine_since(call: &mut Call, since: Option<Moment>) {
     if let CallState::Suspended { wait: Wait::Process { until }, .. } = &mut call.state {
         until.fine_since = since;
+    }
+}
+
+fn set_kept(call: &mut Call, count: u32) {
+    if let CallState::Suspended { wait: Wait::Slots { kept, .. }, .. } = &mut call.state {
+        *kept = count;
     }
 }

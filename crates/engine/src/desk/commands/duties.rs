@@ -10,7 +10,7 @@ use model::{
 use super::{NOTES_MAX, conflict, done, full, invalid};
 use crate::desk::{
     Desk,
-    outbox::{says_bad, tales},
+    outbox::{Tale, says_bad, tales},
     who::{EVERYBODY, place_of_person},
 };
 
@@ -127,6 +127,24 @@ impl Desk {
         tales(alert).iter().any(|it| says_bad(it.kind) && over(it.problem))
     }
 
+    /// Whoever knows how it stands would hear how it stood, and then how it stands once more.
+    fn tells_what_holds_no_more(&self, alert: &Alert) -> bool {
+        let outdated = |it: &Tale| {
+            let problem = self.problems.get(&it.problem);
+            match it.kind {
+                AlertKind::Trigger | AlertKind::Reminder => {
+                    problem.is_some_and(|problem| problem.status != it.status)
+                }
+                AlertKind::Acknowledged => {
+                    problem.is_none_or(|problem| problem.acknowledged.is_none())
+                }
+                AlertKind::Question => problem.is_none(),
+                _ => false,
+            }
+        };
+        tales(alert).iter().any(outdated)
+    }
+
     /// A resolve can die before what it was to follow, which then dies too.
     fn ends_what_nobody_heard_of(&self, alert: &Alert) -> bool {
         let resolves = tales(alert).into_iter().filter(|it| it.kind == AlertKind::Resolve);
@@ -144,6 +162,9 @@ impl Desk {
             // Nobody would hear of the end, which has been.
             Some(alert) if self.tells_of_what_is_over(&alert) => {
                 conflict("the problem that it tells of is over".to_owned())
+            }
+            Some(alert) if self.tells_what_holds_no_more(&alert) => {
+                conflict("what it tells does not hold any more".to_owned())
             }
             Some(alert) if self.ends_what_nobody_heard_of(&alert) => {
                 conflict("nobody there has heard of the problem that it ends".to_owned())

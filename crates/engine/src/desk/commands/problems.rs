@@ -9,8 +9,11 @@ use model::{
 
 use super::{AHEAD_MAX, bad_text, conflict, done, invalid};
 use crate::desk::{
-    Desk, cases::Place, deliveries::forget_withdrawn, problems::policy_of, steps::NO_STEP,
-    upkeep::unpark,
+    Desk,
+    cases::Place,
+    deliveries::forget_withdrawn,
+    steps::NO_STEP,
+    upkeep::{is_stopped, unpark},
 };
 
 impl Desk {
@@ -82,7 +85,7 @@ impl Desk {
             sticky,
         });
         // Where an acknowledgement stops nothing, nothing that is owed is taken back.
-        let stops = policy_of(&problem, &self.rules).is_none_or(|it| it.stop_on_acknowledge);
+        let stops = is_stopped(&problem, &self.rules);
         let fates = if stops { self.outbox.suppressed(id, &mut self.pen) } else { Vec::new() };
         forget_withdrawn(&mut problem, &fates);
         self.tell_acknowledged(&mut problem, &by);

@@ -88,10 +88,24 @@ impl Outbox {
     /// Nobody is to be told of the problem now: withdraws its triggers and reminders. What is on
     /// its way stays there, but is not tried again. Routes as in [`Self::problem_ended`].
     pub(crate) fn suppressed(&mut self, problem: ProblemId, pen: &mut Pen) -> Vec<(Route, Fate)> {
+        self.suppress(problem, says_bad, pen)
+    }
+
+    /// The same for what somebody who has taken it stops: its triggers, but no reminders.
+    pub(crate) fn stopped(&mut self, problem: ProblemId, pen: &mut Pen) -> Vec<(Route, Fate)> {
+        self.suppress(problem, |it| it == AlertKind::Trigger, pen)
+    }
+
+    fn suppress(
+        &mut self,
+        problem: ProblemId,
+        is_meant: fn(AlertKind) -> bool,
+        pen: &mut Pen,
+    ) -> Vec<(Route, Fate)> {
         let mut fates = self.fates_in_digests(problem);
         let waiting: Vec<_> = self.lines.of_problem(problem).collect();
         for (route, key) in waiting {
-            let Some(entry) = self.entries.get_mut(&key).filter(|it| says_bad(it.packed.kind))
+            let Some(entry) = self.entries.get_mut(&key).filter(|it| is_meant(it.packed.kind))
             else {
                 continue;
             };

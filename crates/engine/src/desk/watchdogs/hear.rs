@@ -230,6 +230,9 @@ impl Book {
         if outcome.is_final() && proved {
             self.learn_run(report.ran_at);
         }
+        if outcome == Outcome::Ok && proved {
+            self.memory.last_good = self.memory.last_good.max(Some(report.ran_at));
+        }
         if proved {
             let began = outcome == Outcome::Started;
             self.memory.running_since = began.then_some(report.ran_at);

@@ -62,13 +62,16 @@ impl Watchdogs {
             let again = self.judge_slot(name, at, world, pen);
             next = [next, again].into_iter().flatten().min();
         }
-        let Some(book) = self.books.get_mut(name) else { return };
-        book.tidy(pen.now);
+        let Some(book) = self.books.get(name) else { return };
         let children = book.children.clone();
         // What is due now but cannot be judged waits for an intake, not for the clock.
         self.set_look(name, next.filter(|it| *it > pen.now));
         for child in children {
             self.look_at(&child, world, pen);
+        }
+        // What runs behind it knows how it stands by now.
+        if let Some(book) = self.books.get_mut(name) {
+            book.tidy(pen.now);
         }
     }
 
@@ -96,15 +99,15 @@ impl Watchdogs {
         ready.extend(book.next_of_interval(pen.now));
         let opened = !ready.is_empty();
         for (nominal, bounds) in ready {
-            book.open(nominal, bounds, pen);
+            book.open(nominal, bounds, None, pen);
         }
         if opened {
             book.remember(pen);
         }
     }
 
-    /// The slots that follow from those of the job before it.
-    fn behind_parent(&self, name: &Arc<str>) -> Vec<(Nominal, Bounds)> {
+    /// The slots that follow from those of the job before it, and how those stand.
+    fn behind_parent(&self, name: &Arc<str>) -> Vec<(Nominal, Bounds, Standing)> {
         let Some(book) = self.books.get(name) else { return Vec::new() };
         let Some(after) = &book.job.after else { return Vec::new() };
         let Some(parent) = book.parent.as_ref().and_then(|it| self.books.get(it)) else {
@@ -116,7 +119,7 @@ impl Watchdogs {
             let nominal = Nominal { at, from: at, until: at, by: true, holiday: false };
             let due = it.ended_at.unwrap_or(it.due).after(after.offset).after(grace);
             let close = it.close.after(after.offset).max(due);
-            (nominal, Bounds { open: it.open, due, close })
+            (nominal, Bounds { open: it.open, due, close }, it.standing)
         };
         parent.slots.values().map(of).collect()
     }
@@ -183,12 +186,9 @@ impl Watchdogs {
         if world.is_maintained(&book.job, within) {
             return Some(Standing::SkippedMaintenance);
         }
-        let parent = book.parent.as_ref().and_then(|it| self.books.get(it));
-        if let (Some(parent), Some(after)) = (parent, &book.job.after) {
-            let of = parent.slots.get(&slot.key.at.before(after.offset));
-            if of.is_some_and(|it| it.standing.is_bad() || it.standing.is_void()) {
-                return Some(Standing::SkippedParent);
-            }
+        let parent = slot.parent.filter(|_| book.parent.is_some());
+        if parent.is_some_and(|it| it.is_bad() || it.is_void()) {
+            return Some(Standing::SkippedParent);
         }
         self.intakes.was_deaf(&book.ways(), within).then_some(Standing::NotWatched)
     }
@@ -282,7 +282,7 @@ impl Book {
         Bounds { close: found.close.min(NEVER), ..found }
     }
 
-    fn open(&mut self, nominal: Nominal, bounds: Bounds, pen: &mut Pen) {
+    fn open(&mut self, nominal: Nominal, bounds: Bounds, parent: Option<Standing>, pen: &mut Pen) {
         let slot = Slot {
             key: SlotKey { job: Arc::clone(&self.job.name), at: nominal.at },
             version: 0,
@@ -301,22 +301,27 @@ impl Book {
             duration: None,
             retried: false,
             corrected: false,
+            parent,
         };
         self.memory.opened_until = self.memory.opened_until.max(nominal.at);
         self.put(slot, pen);
     }
 
-    /// Opens slots behind those of another job; those that are open follow its end.
-    fn open_behind(&mut self, found: Vec<(Nominal, Bounds)>, pen: &mut Pen) {
+    /// Opens slots behind those of another job; those that are open follow its end, and remember how
+    /// it stands: that is asked once nothing can be heard of them any more, which may be long after
+    /// the other one was forgotten.
+    fn open_behind(&mut self, found: Vec<(Nominal, Bounds, Standing)>, pen: &mut Pen) {
         let mut opened = false;
-        for (nominal, bounds) in found {
+        for (nominal, bounds, standing) in found {
+            let Bounds { due, close, .. } = bounds;
+            let parent = Some(standing);
             match self.slots.get(&nominal.at) {
-                Some(slot) if follows_parent(slot) && slot.due != bounds.due => {
-                    let slot = Slot { due: bounds.due, close: bounds.close, ..slot.clone() };
+                Some(it) if follows_parent(it) && (it.due, it.parent) != (due, parent) => {
+                    let slot = Slot { due, close, parent, ..it.clone() };
                     self.put(slot, pen);
                 }
                 None if nominal.at > self.memory.opened_until && bounds.open <= pen.now => {
-                    self.open(nominal, bounds, pen);
+                    self.open(nominal, bounds, parent, pen);
                     opened = true;
                 }
                 _ => {}
@@ -345,15 +350,18 @@ impl Book {
         let (from, expected) = match self.slots.values().next_back() {
             Some(last) if last.close > now => return None,
             Some(last) => match last.ended_at.filter(|_| last.standing.is_kept()) {
-                Some(ended) => (last.close, ended.after(every)),
-                None => (last.close, last.key.at.after(every)),
+                // Each one is expected behind the one before, whenever that ran.
+                Some(ended) => (last.close, ended.max(last.open).after(every)),
+                // A run may have closed it that does not count as a good one any more.
+                None => (last.close, last.key.at.min(last.close.before(INSTANT)).after(every)),
             },
             None => {
                 let last = *self.memory.runs.last()?;
                 // What was due before anybody waited for it has no slot.
                 let waits = last.after(every) > self.memory.since;
                 let from = if waits { last } else { self.memory.since };
-                (from, from.after(every))
+                // What ended at this very moment is the run that it is counted from.
+                (from.after(INSTANT), from.after(every))
             }
         };
         // After a long time without us only the interval that has not passed yet is of interest.
@@ -404,9 +412,10 @@ impl Book {
     }
 }
 
-/// Does its window still follow the end of the run before it?
+/// Does its window still follow the end of the run before it? What is skipped may run all the same,
+/// and is in time then if it runs behind that end.
 fn follows_parent(slot: &Slot) -> bool {
-    slot.entries.is_empty() && matches!(slot.standing, Standing::Open | Standing::SkippedParent)
+    slot.entries.is_empty() && (slot.standing == Standing::Open || slot.standing.is_void())
 }
 
 /// Has it come to stand so because all that came until it was due had been read?

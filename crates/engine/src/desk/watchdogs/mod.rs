@@ -188,7 +188,9 @@ impl Watchdogs {
         for (job, place) in rules.duty.jobs.iter().zip(0..) {
             let kept = old.remove(&job.name).map(|it| (it.memory, it.slots));
             let kept = kept.or_else(|| self.restored.remove(&job.name));
-            let (back, is_new) = (self.gone.remove(&job.name), kept.is_none());
+            let back = self.gone.remove(&job.name);
+            // Who has seen it go may have been an earlier process.
+            let is_new = kept.as_ref().is_none_or(|it| it.0.gone_at.is_some());
             let mut book = Book::new(job, place, rules, kept.or(back), pen.now);
             if is_new {
                 // From now on it is waited for, also by whoever comes after us.
@@ -197,8 +199,12 @@ impl Watchdogs {
             self.books.insert(Arc::clone(&job.name), book);
         }
         let old = old.into_iter().map(|(job, it)| (job, (it.memory, it.slots)));
-        for (job, past) in old.chain(std::mem::take(&mut self.restored)) {
+        for (job, mut past) in old.chain(std::mem::take(&mut self.restored)) {
             self.forget_turn(&job);
+            if past.0.gone_at.is_none() {
+                past.0.gone_at = Some(pen.now);
+                remember(&mut past.0, pen);
+            }
             self.gone.insert(Arc::clone(&job), past);
             self.findings.push(Finding::Gone { job });
         }
@@ -329,6 +335,7 @@ impl Book {
     fn begin(&mut self, pen: &mut Pen) {
         let is_back = self.memory.version > 0;
         self.memory.since = pen.now;
+        self.memory.gone_at = None;
         self.memory.opened_until = self.memory.opened_until.max(pen.now);
         if is_back {
             self.leave_out_before(pen.now);
@@ -355,8 +362,7 @@ impl Book {
 
     /// Writes down what is remembered.
     fn remember(&mut self, pen: &mut Pen) {
-        self.memory.version += 1;
-        pen.rows.push(Row::JobMemory(Box::new(self.memory.clone())));
+        remember(&mut self.memory, pen);
     }
 
     /// Forgets old slots, which are in the store.
@@ -370,6 +376,12 @@ impl Book {
             self.slots.remove(&at);
         }
     }
+}
+
+/// Writes down what is remembered of a job.
+fn remember(memory: &mut JobMemory, pen: &mut Pen) {
+    memory.version += 1;
+    pen.rows.push(Row::JobMemory(Box::new(memory.clone())));
 }
 
 #[cfg(test)]

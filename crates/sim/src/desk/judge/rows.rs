@@ -457,9 +457,9 @@ impl Judge {
         if it.attempts > 0 || self.lives.get(&key).is_some_and(known) {
             return;
         }
-        for (problem, kind, _, _) in tales_of(it, view.shelf) {
+        for (problem, kind, _, told_by) in tales_of(it, view.shelf) {
             let Some(problem) = view.shelf.problems.get(&problem) else { continue };
-            if !says_bad(kind) || is_fallback(it) {
+            if !says_bad(kind) || is_fallback(it) || self.is_wanted_again(told_by) {
                 continue;
             }
             let id = problem.id;

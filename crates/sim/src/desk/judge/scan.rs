@@ -209,7 +209,9 @@ impl Judge {
         let id = problem.id;
         let Some((at, gate)) = self.withheld.get(&id) else { return };
         let waits = matches!(&**gate, "uplink" | "hold" | "window" | "silence" | "acknowledged");
-        let tales = self.tales_about(id).filter(|it| it.triggered).map(|it| it.told);
+        // A reminder that has arrived says how it stands, whatever was told before.
+        let known = |it: &Tale| it.reminded.or(it.told);
+        let tales = self.tales_about(id).filter(|it| it.triggered).map(known);
         let known: Vec<_> = tales.collect();
         let ignorant = known.is_empty() || known.iter().flatten().any(|it| *it != problem.status);
         let excused = problem.flapping || problem.changed_at > limit;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Alert, AlertKind, ProblemId};
+use model::{Alert, AlertKey, AlertKind, ProblemId};
 
 use super::{Judge, View, identity, says_bad, tales_of};
 use crate::desk::{driver::is_fallback, estate::SECOND};
@@ -47,17 +47,29 @@ impl Judge {
             self.seen.repeats += 1;
             return;
         }
-        for (problem, kind, ordinal, _) in tales_of(alert, view.shelf) {
+        for (problem, kind, ordinal, told_by) in tales_of(alert, view.shelf) {
             if problem != ProblemId(0) && view.shelf.problems.contains_key(&problem) {
-                self.hear(problem, alert, kind, ordinal);
+                // It may have gone into a digest when somebody wanted it to be tried again.
+                let again = [key, told_by].iter().any(|it| self.is_wanted_again(*it));
+                self.hear(problem, alert, (kind, ordinal), again);
             }
         }
     }
 
+    /// Did somebody want it to be tried again when it was dead?
+    pub(super) fn is_wanted_again(&self, key: AlertKey) -> bool {
+        self.lives.get(&key).is_some_and(|it| it.again)
+    }
+
     /// The receiver hears of one problem for the first time by this alert.
-    fn hear(&mut self, problem: ProblemId, alert: &Alert, kind: AlertKind, ordinal: u32) {
+    fn hear(
+        &mut self,
+        problem: ProblemId,
+        alert: &Alert,
+        (kind, ordinal): (AlertKind, u32),
+        again: bool,
+    ) {
         let route = alert.route.clone();
-        let again = self.lives.get(&alert.key).is_some_and(|it| it.again);
         let tale = self.tales.entry((problem, route)).or_default();
         // What a fallback lists was numbered for another route, and what is tried again comes late.
         let foreign = again || is_fallback(alert) && !alert.content.members.is_empty();

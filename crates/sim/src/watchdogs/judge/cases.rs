@@ -181,6 +181,9 @@ impl Judge {
             // It stays ready, or comes up again: with a failure outside of any expected run, too.
             let bad = open_problem(view, &wait.job).is_some();
             let fine = if call.ready_to_close { wait.ready } else { !enough || bad };
+            if wait.ready && !call.ready_to_close && bad {
+                wait.kept.clear(); // It did not keep the cause away, and begins anew.
+            }
             wait.ready = call.ready_to_close;
             if !fine {
                 faults.push(format!(

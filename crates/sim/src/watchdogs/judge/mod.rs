@@ -147,6 +147,8 @@ pub(crate) struct Judge {
     said: BTreeMap<ReportId, Said>,
     /// What was heard under each key: whether nobody could doubt it, and what it said.
     known: BTreeMap<[u8; 16], BTreeSet<(bool, Outcome)>>,
+    /// The way by which each job was last heard, as far as that is decided and perhaps not kept.
+    heard_by: BTreeMap<Arc<str>, Arc<str>>,
     /// In which slot each report is.
     slot_of: BTreeMap<ReportId, (usize, Moment)>,
     by_slot: BTreeMap<(usize, Moment), BTreeSet<ReportId>>,
@@ -210,6 +212,7 @@ impl Judge {
     pub(crate) fn crashed(&mut self) {
         self.given.clear();
         self.ticks.clear();
+        self.heard_by.clear();
         self.marks.clear();
     }
 
@@ -223,6 +226,10 @@ impl Judge {
     /// A batch was made; it is not kept yet.
     pub(crate) fn decided(&mut self, view: &View<'_>, batch: &Batch) {
         for row in &batch.rows {
+            if let Row::JobMemory(it) = row {
+                let heard_by = it.heard_by.iter().cloned();
+                self.heard_by.extend(heard_by.map(|way| (Arc::clone(&it.job), way)));
+            }
             let Row::Slot(slot) = row else { continue };
             let (at, open) = (batch.at, slot.open);
             let dated = view.promise(&slot.key.job).is_some_and(|it| it.1.is_dated());
@@ -264,7 +271,8 @@ impl Judge {
     /// Has everything been read, as the ways by which `promise` is heard have said, that came until
     /// then?
     fn is_read(&self, view: &View<'_>, promise: &Promise, until: Moment) -> bool {
-        let usual = self.usual(view, promise);
+        let decided = self.heard_by.get(&promise.job.name).cloned();
+        let usual = decided.or_else(|| self.usual(view, promise));
         ears(view.ways, promise).all(|it| {
             let marked = self.marks.get(&it.name).is_some_and(|mark| *mark >= until);
             // One that is known to be deaf, and by which the job does not come, holds nobody.

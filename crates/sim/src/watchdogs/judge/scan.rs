@@ -179,6 +179,16 @@ impl Judge {
         }
     }
 
+    /// Was all of what its sender wrote heard of a run in its slot, at once and nothing else?
+    fn is_plain(&self, view: &View<'_>, run: (usize, Moment)) -> bool {
+        let Some(written) = view.senders.runs.get(&run) else { return false };
+        let reports = || self.by_slot.get(&run).into_iter().flatten().map(|it| &self.said[it]);
+        let mut mails: Vec<usize> = reports().map(|it| it.mail).collect();
+        mails.sort_unstable();
+        let held_up = reports().any(|it| it.at.since(view.senders.mails[it.mail].at) > PROMPT);
+        mails == written.mails && !held_up
+    }
+
     /// What is true of a run, beside which nothing came, is how its slot stands.
     fn judge_truths(&mut self, view: &View<'_>) {
         for ((job, at), run) in &view.senders.runs {
@@ -187,16 +197,11 @@ impl Judge {
             let Some(slot) = view.shelf.slots.get(&key).filter(|it| it.close < view.now) else {
                 continue;
             };
-            let reports = self.by_slot.get(&(*job, *at));
-            let mut mails: Vec<usize> =
-                reports.into_iter().flatten().map(|it| self.said[it].mail).collect();
-            mails.sort_unstable();
-            // Somebody has put something beside it, or held it up.
-            let held_up = reports.into_iter().flatten().any(|it| {
-                let said = &self.said[it];
-                said.at.since(view.senders.mails[said.mail].at) > PROMPT
-            });
-            if mails != run.mails || held_up || slot.standing.is_void() || promise.was_away {
+            // The window of one behind another follows what was heard of that.
+            let parent = promise.parent.map(|(parent, offset)| (parent, at.before(offset)));
+            let plain = parent.is_none_or(|it| self.is_plain(view, it));
+            let told = plain && self.is_plain(view, (*job, *at));
+            if !told || slot.standing.is_void() || promise.was_away {
                 continue;
             }
             self.seen.truths += 1;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use model::{Moment, Outcome, Reporting, Slot, Span, Standing};
+use model::{Class, Moment, Outcome, Reporting, Slot, Span, Standing};
 
 use super::{Judge, Said, View, ears};
 use crate::{
@@ -103,11 +103,15 @@ impl Judge {
             Reporting::EveryRun | Reporting::Digest => vec![Standing::Missing],
             Reporting::FailuresOnly => vec![Standing::Kept],
             Reporting::WhenOnline { missing_after } => {
+                // Any good report counts, whatever its slot came to; the time before it was watched
+                // does not.
+                let counts =
+                    |it: Class| matches!(it, Class::Counted | Class::Orphan | Class::Unscheduled);
                 let good = self.said.values().filter(|it| {
-                    it.job == job && it.proved && it.outcome == Outcome::Ok && it.slot.is_some()
+                    it.job == job && it.proved && it.outcome == Outcome::Ok && counts(it.class)
                 });
                 let last = good.map(|it| it.ran_at).filter(|it| *it <= slot.due).max();
-                match last.map(|it| slot.due.since(it)) {
+                match last.map(|it| slot.due.since(it.max(promise.since))) {
                     Some(it) if it > missing_after + HOUR => vec![Standing::Missing],
                     Some(it) if it + HOUR < missing_after => vec![Standing::NotWatched],
                     _ => vec![Standing::Missing, Standing::NotWatched],
@@ -152,8 +156,9 @@ impl Judge {
                 _ => {}
             }
         }
-        if promise.was_away && slot.due <= promise.since.after(MINUTE) {
-            may.push(Standing::NotWatched); // Nobody was to wait for it then.
+        // Nobody was to wait for it then; one behind another may turn out to have been due before.
+        if slot.due <= promise.since.after(MINUTE) {
+            may.push(Standing::NotWatched);
         }
         let usual = self.usual(view, promise);
         for ear in ears(view.ways, promise).filter(|it| !it.keeps) {
