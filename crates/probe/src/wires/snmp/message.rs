@@ -239,11 +239,13 @@ impl Response {
         let mut outer = Reader::new(bytes);
         let mut message = outer.enter(ber::SEQUENCE)?;
         outer.end()?;
-        message.integer::<u8>()?;
+        if message.integer::<u8>()? > 1 {
+            return Err(Broken::Type);
+        }
         message.expect(ber::OCTET_STRING)?;
         let mut pdu = message.enter(RESPONSE)?;
         message.end()?;
-        pdu.integer::<i64>()?;
+        u32::try_from(pdu.integer::<i64>()?).map_err(|_| Broken::Number)?;
         let status = ErrorStatus(pdu.integer()?);
         // A negative index is as good as none.
         let index = usize::try_from(pdu.integer::<i64>()?).unwrap_or(0);
@@ -412,6 +414,17 @@ mod tests {
     fn floating_point_numbers_of_net_snmp_are_read() {
         assert_eq!(opaque(&[0x9f, 0x78, 4, 0x3f, 0x80, 0, 0]), Value::Float(1.0));
         assert_eq!(opaque(&[0x9f, 0x78, 4, 0x3f]), Value::Bytes(Box::from([0x9f, 0x78, 4, 0x3f])));
+    }
+
+    #[test]
+    fn what_answers_nobody_is_no_answer() {
+        let of = |version: u8, number: u8| {
+            let head = [0x30, 19, 2, 1, version, 4, 1, b'x', 0xa2, 11];
+            [&head[..], &[2, 1, number, 2, 1, 0, 2, 1, 0, 0x30, 0]].concat()
+        };
+        assert!(Response::decode(&of(1, 7)).is_ok());
+        assert_eq!(Response::decode(&of(9, 7)), Err(Broken::Type));
+        assert_eq!(Response::decode(&of(1, 0xff)), Err(Broken::Number));
     }
 
     #[test]
